@@ -1,0 +1,149 @@
+// The thread pool. Workers spin for a short while after a loop (the next one usually comes within
+// microseconds: a training step is some thousand loops), then sleep on a condition variable.
+#include "parallel/pool.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdlib>
+#include <mutex>
+#include <thread>
+#include <vector>
+#if defined(__linux__)
+#include <sched.h>
+#include <sys/mman.h>
+#endif
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace pollux {
+namespace {
+
+constexpr int kSlots = 8;
+constexpr int kSpins = 20000;  // about 50-200 microseconds of pause instructions
+constexpr int kMaxThreads = 256;
+
+inline void pause() {
+#if defined(__x86_64__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+struct Buffer {
+  void* data = nullptr;
+  size_t bytes = 0;
+  void* reserve(size_t wanted) {
+    if (wanted > bytes) {
+      std::free(data);
+      // 2 MiB alignment lets the kernel back large buffers with huge pages.
+      size_t alignment = wanted >= (size_t(1) << 21) ? size_t(1) << 21 : 64;
+      bytes = (wanted + wanted / 4 + alignment - 1) / alignment * alignment;
+      data = std::aligned_alloc(alignment, bytes);
+      if (data == nullptr) std::abort();
+#if defined(__linux__)
+      if (alignment > 64) madvise(data, bytes, MADV_HUGEPAGE);
+#endif
+    }
+    return data;
+  }
+};
+
+int wanted_threads() {
+  if (const char* text = std::getenv("POLLUX_THREADS")) {
+    int n = std::atoi(text);
+    if (n >= 1) return n < kMaxThreads ? n : kMaxThreads;
+  }
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set) < kMaxThreads ? CPU_COUNT(&set) : kMaxThreads;
+#endif
+  int n = int(std::thread::hardware_concurrency());
+  return n < 1 ? 1 : n;
+}
+
+struct Pool {
+  int threads = wanted_threads();
+  std::vector<std::thread> workers;
+  std::atomic<uint64_t> generation{0};  // raised when a loop starts
+  std::atomic<int> busy{0};             // workers still inside the present loop
+  std::atomic<int64_t> next{0};
+  int64_t tasks = 0;
+  TaskFunction run = nullptr;
+  void* context = nullptr;
+  std::mutex mutex;
+  std::condition_variable wake;
+  int sleeping = 0;
+  Buffer scratch[kMaxThreads][kSlots];
+  Buffer shared[kSlots];
+
+  Pool() {
+    for (int i = 1; i < threads; i++) workers.emplace_back([this, i] { work(i); });
+    for (auto& worker : workers) worker.detach();  // they end with the process
+  }
+
+  void drain(int thread) {
+    for (int64_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) run(context, task, thread);
+  }
+
+  uint64_t await(uint64_t seen) {
+    for (int i = 0; i < kSpins; i++) {
+      uint64_t now = generation.load(std::memory_order_acquire);
+      if (now != seen) return now;
+      pause();
+    }
+    std::unique_lock lock(mutex);
+    sleeping++;
+    wake.wait(lock, [&] { return generation.load(std::memory_order_acquire) != seen; });
+    sleeping--;
+    return generation.load(std::memory_order_acquire);
+  }
+
+  void work(int thread) {
+    uint64_t seen = 0;
+    for (;;) {
+      seen = await(seen);
+      drain(thread);
+      busy.fetch_sub(1, std::memory_order_release);
+    }
+  }
+
+  void loop(int64_t count, TaskFunction body, void* with) {
+    tasks = count;
+    run = body;
+    context = with;
+    next.store(0, std::memory_order_relaxed);
+    busy.store(threads - 1, std::memory_order_relaxed);
+    {
+      std::lock_guard lock(mutex);
+      generation.fetch_add(1, std::memory_order_release);
+      if (sleeping > 0) wake.notify_all();
+    }
+    drain(0);
+    while (busy.load(std::memory_order_acquire) != 0) pause();
+  }
+};
+
+Pool& pool() {
+  static Pool* instance = new Pool();  // never destroyed: workers may outlive static destructors
+  return *instance;
+}
+
+}  // namespace
+
+int num_threads() { return pool().threads; }
+
+void parallel_run(int64_t tasks, TaskFunction run, void* context) {
+  Pool& p = pool();
+  if (p.threads == 1 || tasks <= 1) {
+    for (int64_t i = 0; i < tasks; i++) run(context, i, 0);
+    return;
+  }
+  p.loop(tasks, run, context);
+}
+
+void* thread_scratch(int thread, int slot, size_t bytes) { return pool().scratch[thread][slot].reserve(bytes); }
+void* shared_scratch(int slot, size_t bytes) { return pool().shared[slot].reserve(bytes); }
+
+}  // namespace pollux
