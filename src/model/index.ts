@@ -1,0 +1,3 @@
+// ---- shape ----
+export * from './config.ts'
+export * from './presets.ts'

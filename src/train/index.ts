@@ -1,0 +1,5 @@
+// ---- types ----
+
+// ---- the loop ----
+export { trainModel } from './loop.ts'
+export type * from './types.ts'
