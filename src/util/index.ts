@@ -1,0 +1,2 @@
+// ---- random numbers ----
+export { Rng, type RngState } from './rng.ts'
