@@ -34,7 +34,8 @@ function works(command, args) {
 function missingTools() {
   const missing = []
   const compilers = [process.env.CXX, 'c++', 'g++', 'clang++'].filter(Boolean)
-  if (!compilers.some((name) => works(name, ['--version']))) missing.push('a C++20 compiler (g++ 12 or later, or clang++ 15 or later)')
+  if (!compilers.some((name) => works(name, ['--version'])))
+    missing.push('a C++20 compiler (g++ 12 or later, or clang++ 15 or later)')
   if (!works('make', ['--version'])) missing.push('make')
   if (!works(process.env.PYTHON ?? 'python3', ['--version'])) missing.push('python3')
   return missing
@@ -57,17 +58,27 @@ if (missing.length > 0) {
 }
 const headers = findHeaders()
 if (headers === undefined) {
-  fail(['  no Node headers found: the npm package "node" (a dev dependency) brings them.', '  then type:  npm ci --include=dev'])
+  fail([
+    '  no Node headers found: the npm package "node" (a dev dependency) brings them.',
+    '  then type:  npm ci --include=dev',
+  ])
 }
 
 const gyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js')
 // A `nodedir` of the user's own configuration would win over the flag through the environment.
-const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => key.toLowerCase() !== 'npm_config_nodedir'))
+const env = Object.fromEntries(
+  Object.entries(process.env).filter(([key]) => key.toLowerCase() !== 'npm_config_nodedir'),
+)
 const configured = existsSync(join(root, 'build/Makefile')) && process.argv[2] !== '--clean'
 const verb = configured && process.env.npm_lifecycle_event === 'build' ? 'build' : 'rebuild'
-const built = spawnSync(process.execPath, [gyp, verb, `--nodedir=${headers}`, `--jobs=${cpus().length}`, '--loglevel=warn'], {
-  cwd: root,
-  env,
-  stdio: 'inherit',
-})
-if (built.status !== 0) fail(['  the compiler failed; its messages are above. g++ 12 or clang++ 15 is the oldest that is known to work.'])
+const built = spawnSync(
+  process.execPath,
+  [gyp, verb, `--nodedir=${headers}`, `--jobs=${cpus().length}`, '--loglevel=warn'],
+  {
+    cwd: root,
+    env,
+    stdio: 'inherit',
+  },
+)
+if (built.status !== 0)
+  fail(['  the compiler failed; its messages are above. g++ 12 or clang++ 15 is the oldest that is known to work.'])
