@@ -1,0 +1,151 @@
+// Products of a mixture of experts: one weight matrix per group of rows, all groups in one parallel loop.
+//
+// Groups are of any size, zero included. A task is a block of rows of one group; the list of tasks is made first,
+// so a crowded expert is cut into many blocks and an empty one costs nothing. Rows are gathered while A is copied
+// into the task's scratch and scattered while C leaves it.
+#include "kernels/block_gemm.h"
+#include "kernels/ops.h"
+#include "parallel/pool.h"
+
+namespace pollux::POLLUX_NS {
+namespace {
+
+constexpr int64_t kBlockRows = 96;
+constexpr int64_t kBlockDepth = 1024;
+
+struct Block {
+  int32_t group, first, rows;  // rows first .. first + rows - 1 (of all rows) belong to the group
+};
+
+// The blocks of all groups, at most `rows` rows each; heavy groups are cut evenly.
+int64_t list_blocks(const int32_t* offsets, int64_t groups, int64_t rows, Block* blocks) {
+  int64_t count = 0;
+  for (int64_t e = 0; e < groups; e++) {
+    int64_t total = offsets[e + 1] - offsets[e];
+    if (total == 0) continue;
+    int64_t pieces = divide_up(total, rows), size = round_up(divide_up(total, pieces), kRowStep);
+    for (int64_t i = 0; i < total; i += size)
+      blocks[count++] = {int32_t(e), int32_t(offsets[e] + i), int32_t(least(size, total - i))};
+  }
+  return count;
+}
+
+// Packs the b matrices of groups that have rows.
+template <class T, class S> void pack_groups(const GroupedArgs& g, T* dst) {
+  constexpr int64_t kPanelsPerTask = 4;
+  int64_t panels = divide_up(g.n, kPanel), tasks = divide_up(panels, kPanelsPerTask), size = packed_elements<T>(g.k, g.n);
+  parallel_for(g.groups * tasks, [&](int64_t task, int) {
+    int64_t e = task / tasks, first = task % tasks * kPanelsPerTask, last = least(first + kPanelsPerTask, panels);
+    if (g.offsets[e + 1] == g.offsets[e]) return;
+    const S* src = (const S*)g.b.data + e * g.k * g.n;
+    if (g.b_transposed)
+      pack_bt<T, S>(src, g.k, g.k, g.n, first, last, dst + e * size);
+    else
+      pack_b<T, S>(src, g.n, nullptr, g.k, g.n, first, last, dst + e * size);
+  });
+}
+
+// Adds or copies a row of sums to its place.
+template <class C> void put_row(const float* sums, C* c, int64_t n, bool accumulate) {
+  int64_t j = 0;
+  for (; j + kLanes <= n; j += kLanes) store(c + j, accumulate ? load(c + j) + load(sums + j) : load(sums + j));
+  for (; j < n; j++) c[j] = from_float<C>(accumulate ? to_float(c[j]) + sums[j] : sums[j]);
+}
+
+template <class T, class S, class C> void multiply_rows(const GroupedArgs& g, const Block& block, const T* b, int thread) {
+  const int64_t kp = padded_k<T>(g.k), first = block.first, rows = block.rows;
+  const S* a = (const S*)g.a.data;
+  const T* rows_of_a = nullptr;
+  if constexpr (sizeof(T) == sizeof(S)) {
+    if (!g.a_index && kp == g.k) rows_of_a = (const T*)a + first * g.k;
+  }
+  if (rows_of_a == nullptr) {
+    T* scratch = (T*)thread_scratch(thread, 0, size_t(rows * kp) * sizeof(T));
+    pack_a<T, S>(g.a_index ? a : a + first * g.k, g.k, g.a_index ? g.a_index + first : nullptr, rows, g.k, scratch);
+    rows_of_a = scratch;
+  }
+  C* c = (C*)g.c.data;
+  if (g.c_index == nullptr) {
+    block_gemm<T, C>(rows, g.n, kp, rows_of_a, kp, b, panel_stride<T>(g.k), c + first * g.n, g.n, g.accumulate);
+    return;
+  }
+  float* sums = (float*)thread_scratch(thread, 1, size_t(rows * g.n) * sizeof(float));
+  block_gemm<T, float>(rows, g.n, kp, rows_of_a, kp, b, panel_stride<T>(g.k), sums, g.n, false);
+  for (int64_t i = 0; i < rows; i++) put_row(sums + i * g.n, c + int64_t(g.c_index[first + i]) * g.n, g.n, g.accumulate);
+}
+
+template <class T, class S, class C> void grouped_all(const GroupedArgs& g) {
+  const T* b = (const T*)g.packed;
+  int64_t size = packed_elements<T>(g.k, g.n), total = g.offsets[g.groups];
+  if (b == nullptr) {
+    T* packed = (T*)shared_scratch(0, size_t(g.groups * size) * sizeof(T));
+    POLLUX_DISPATCH(g.b.dtype, W, (pack_groups<T, W>(g, packed)));
+    b = packed;
+  }
+  Block* blocks = (Block*)shared_scratch(1, size_t(total / kRowStep + g.groups + 1) * sizeof(Block));
+  int64_t count = list_blocks(g.offsets, g.groups, kBlockRows, blocks);
+  parallel_for(count, [&](int64_t task, int thread) {
+    multiply_rows<T, S, C>(g, blocks[task], b + blocks[task].group * size, thread);
+  });
+}
+
+// ---- weight gradients --------------------------------------------------------------------------------
+
+template <class T, class SA, class SB> void outer_all(const GroupedOuterArgs& g) {
+  const int64_t panels = divide_up(g.n, kPanel);
+  int64_t* starts = (int64_t*)shared_scratch(1, size_t(g.groups + 1) * sizeof(int64_t));
+  for (int64_t e = 0; e <= g.groups; e++) starts[e] = e == 0 ? 0 : starts[e - 1] + padded_k<T>(g.offsets[e] - g.offsets[e - 1]) * panels * kPanel;
+  T* packed = (T*)shared_scratch(0, size_t(starts[g.groups]) * sizeof(T));
+  constexpr int64_t kPanelsPerTask = 8;
+  const int64_t pack_tasks = divide_up(panels, kPanelsPerTask);
+  parallel_for(g.groups * pack_tasks, [&](int64_t task, int) {
+    int64_t e = task / pack_tasks, first = task % pack_tasks * kPanelsPerTask;
+    const SB* b = (const SB*)g.b.data;
+    pack_b<T, SB>(g.b_index ? b : b + g.offsets[e] * g.n, g.n, g.b_index ? g.b_index + g.offsets[e] : nullptr,
+                  g.offsets[e + 1] - g.offsets[e], g.n, first, least(first + kPanelsPerTask, panels), packed + starts[e]);
+  });
+  int64_t block_rows = least(kBlockRows, round_up(g.m, kRowStep));
+  int64_t row_blocks = divide_up(g.m, block_rows);
+  parallel_for(g.groups * row_blocks, [&](int64_t task, int thread) {
+    const int64_t e = task / row_blocks, i0 = task % row_blocks * block_rows, rows = least(block_rows, g.m - i0);
+    const int64_t first = g.offsets[e], depth_all = g.offsets[e + 1] - first, stride = panel_stride<T>(depth_all);
+    const SA* a = (const SA*)g.a.data;
+    float* c = (float*)g.c.data + (e * g.m + i0) * g.n;
+    if (depth_all == 0 && !g.accumulate) memset(c, 0, size_t(rows * g.n) * sizeof(float));
+    T* scratch = (T*)thread_scratch(thread, 0, size_t(rows * padded_k<T>(least(kBlockDepth, depth_all))) * sizeof(T));
+    for (int64_t k0 = 0; k0 < depth_all; k0 += kBlockDepth) {
+      int64_t depth = least(kBlockDepth, depth_all - k0), kp = padded_k<T>(depth);
+      pack_at<T, SA>(g.a_index ? a + i0 : a + (first + k0) * g.m + i0, g.m, g.a_index ? g.a_index + first + k0 : nullptr, rows,
+                     depth, scratch);
+      block_gemm<T, float>(rows, g.n, kp, scratch, kp, packed + starts[e] + k0 * kPanel, stride, c, g.n, g.accumulate || k0 > 0);
+    }
+  });
+}
+
+template <class T> void outer_as(const GroupedOuterArgs& g) {
+  POLLUX_DISPATCH(g.a.dtype, SA, POLLUX_DISPATCH(g.b.dtype, SB, (outer_all<T, SA, SB>(g))));
+}
+
+template <class T> void grouped_as(const GroupedArgs& g) {
+  POLLUX_DISPATCH(g.a.dtype, S, POLLUX_DISPATCH(g.c.dtype, C, (grouped_all<T, S, C>(g))));
+}
+
+}  // namespace
+
+void grouped_gemm(const GroupedArgs& args) {
+  if (args.n == 0 || args.groups == 0) return;
+  if (args.compute == BF16)
+    grouped_as<Half>(args);
+  else
+    grouped_as<float>(args);
+}
+
+void grouped_outer(const GroupedOuterArgs& args) {
+  if (args.n == 0 || args.m == 0) return;
+  if (args.compute == BF16)
+    outer_as<Half>(args);
+  else
+    outer_as<float>(args);
+}
+
+}  // namespace pollux::POLLUX_NS
