@@ -50,10 +50,19 @@ template <class T, class S> static inline void pack_bt(const S* src, int64_t ld,
   pack_bt<T, S>(src, ld, k, n, 0, divide_up(n, kPanel), dst);
 }
 
-// Packs A: src [m, k] (row i is src row index[i] if index is given) -> dst [m, padded_k], zeros behind k.
-template <class T, class S> void pack_a(const S* src, int64_t ld, const int32_t* index, int64_t m, int64_t k, T* dst);
+// Packs A: src [m, k] (row i is src row index[i] if index is given) -> dst [m, padded_k], zeros behind k. Rows of dst
+// are dst_ld elements apart (0: padded_k).
+template <class T, class S>
+void pack_a(const S* src, int64_t ld, const int32_t* index, int64_t m, int64_t k, T* dst, int64_t dst_ld = 0);
 // The same from src [k, m] (row kk is src row index[kk] if index is given).
-template <class T, class S> void pack_at(const S* src, int64_t ld, const int32_t* index, int64_t m, int64_t k, T* dst);
+template <class T, class S>
+void pack_at(const S* src, int64_t ld, const int32_t* index, int64_t m, int64_t k, T* dst, int64_t dst_ld = 0);
+
+// A row length for packed A that keeps 16 rows out of each other's cache sets: an odd number of lines.
+template <class T> static inline int64_t spread_ld(int64_t k) {
+  constexpr int64_t line = 64 / sizeof(T);
+  return (divide_up(padded_k<T>(k), line) | 1) * line;
+}
 
 // C[m,n] = alpha * A B, or C += alpha * A B. a [m, >= kp], rows lda apart; b panels `stride` elements apart (each
 // starting at the first of the kp rows to use); kp a multiple of 32 for bf16. C is float or bf16; the sums are float.

@@ -20,14 +20,17 @@ struct Plan {
 };
 
 // Blocks as large as the caches like, but enough of them to keep every thread busy to the end.
-Plan plan_blocks(int64_t m, int64_t n, int64_t batch, bool copies_a) {
+Plan plan_blocks(int64_t m, int64_t n, int64_t k, int64_t batch, bool copies_a, bool whole_depth) {
   int64_t wanted = 6 * num_threads();
   Plan plan;
-  plan.rows = least(kBlockRows, round_up(m, kRowStep));
+  // A block of rows stays within kBlockRows x kBlockDepth elements, whatever depth it is read in.
+  int64_t rows = whole_depth ? least(kBlockRows, kBlockRows * kBlockDepth / (k > 0 ? k : 1)) : kBlockRows;
+  rows = rows / kRowStep * kRowStep;
+  plan.rows = least(rows > 4 * kRowStep ? rows : 4 * kRowStep, round_up(m, kRowStep));
   plan.columns = round_up(n, kPanel);
   while (batch * divide_up(m, plan.rows) < wanted && plan.rows > 4 * kRowStep) plan.rows = round_up(plan.rows / 2, kRowStep);
   // Slicing columns makes every slice copy A again, so it comes second (and not at all for a small gain).
-  int64_t floor = copies_a ? 256 : 128;
+  int64_t floor = copies_a ? 512 : 128;
   while (batch * divide_up(m, plan.rows) * divide_up(n, plan.columns) < wanted && plan.columns > floor)
     plan.columns = round_up(plan.columns / 2, 2 * kPanel);
   plan.row_blocks = divide_up(m, plan.rows);
@@ -50,11 +53,11 @@ const T* block_of_a(const GemmArgs& g, const S* a, int64_t i0, int64_t rows, int
       return (const T*)a + i0 * g.lda + k0;
     }
   }
-  *lda = padded_k<T>(depth);
+  *lda = spread_ld<T>(depth);
   if (g.a_transposed)
-    pack_at<T, S>(a + k0 * g.lda + i0, g.lda, nullptr, rows, depth, scratch);
+    pack_at<T, S>(a + k0 * g.lda + i0, g.lda, nullptr, rows, depth, scratch, *lda);
   else
-    pack_a<T, S>(a + i0 * g.lda + k0, g.lda, nullptr, rows, depth, scratch);
+    pack_a<T, S>(a + i0 * g.lda + k0, g.lda, nullptr, rows, depth, scratch, *lda);
   return scratch;
 }
 
@@ -63,7 +66,7 @@ void multiply_block(const GemmArgs& g, const S* a, const T* b, C* c, int64_t i0,
   const int64_t stride = panel_stride<T>(g.k);
   // A bf16 C cannot hold partial sums: it takes all of k at once.
   const int64_t depth_limit = sizeof(C) == 4 ? kBlockDepth : round_up(g.k, 32);
-  T* scratch = (T*)thread_scratch(thread, 0, size_t(rows * padded_k<T>(least(g.k, depth_limit))) * sizeof(T));
+  T* scratch = (T*)thread_scratch(thread, 0, size_t(rows * spread_ld<T>(least(g.k, depth_limit))) * sizeof(T));
   if (g.k == 0 && !g.accumulate) {
     for (int64_t i = i0; i < i0 + rows; i++)
       for (int64_t j = j0; j < j0 + columns; j++) c[i * g.ldc + j] = C(0);
@@ -106,7 +109,8 @@ template <class T, class S, class C> void multiply_all(const GemmArgs& g) {
     pack_view<T>(g.b, g.b_transposed, g.ldb, g.stride_b, g.k, g.n, g.batch, packed);
     b = packed;
   }
-  Plan plan = plan_blocks(g.m, g.n, g.batch, g.a_transposed || !same_type<T, S>());
+  bool copies_a = g.a_transposed || !same_type<T, S>() || strides_alias(g.lda * int64_t(sizeof(T)));
+  Plan plan = plan_blocks(g.m, g.n, g.k, g.batch, copies_a, sizeof(C) == 2);
   int64_t blocks = plan.row_blocks * plan.column_blocks;
   parallel_for(g.batch * blocks, [&](int64_t task, int thread) {
     int64_t e = task / blocks, i0 = task % blocks / plan.column_blocks * plan.rows, j0 = task % plan.column_blocks * plan.columns;

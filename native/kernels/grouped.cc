@@ -112,12 +112,12 @@ template <class T, class SA, class SB> void outer_all(const GroupedOuterArgs& g)
     const SA* a = (const SA*)g.a.data;
     float* c = (float*)g.c.data + (e * g.m + i0) * g.n;
     if (depth_all == 0 && !g.accumulate) memset(c, 0, size_t(rows * g.n) * sizeof(float));
-    T* scratch = (T*)thread_scratch(thread, 0, size_t(rows * padded_k<T>(least(kBlockDepth, depth_all))) * sizeof(T));
+    T* scratch = (T*)thread_scratch(thread, 0, size_t(rows * spread_ld<T>(least(kBlockDepth, depth_all))) * sizeof(T));
     for (int64_t k0 = 0; k0 < depth_all; k0 += kBlockDepth) {
-      int64_t depth = least(kBlockDepth, depth_all - k0), kp = padded_k<T>(depth);
+      int64_t depth = least(kBlockDepth, depth_all - k0), kp = padded_k<T>(depth), lda = spread_ld<T>(depth);
       pack_at<T, SA>(g.a_index ? a + i0 : a + (first + k0) * g.m + i0, g.m, g.a_index ? g.a_index + first + k0 : nullptr, rows,
-                     depth, scratch);
-      block_gemm<T, float>(rows, g.n, kp, scratch, kp, packed + starts[e] + k0 * kPanel, stride, c, g.n, g.accumulate || k0 > 0);
+                     depth, scratch, lda);
+      block_gemm<T, float>(rows, g.n, kp, scratch, lda, packed + starts[e] + k0 * kPanel, stride, c, g.n, g.accumulate || k0 > 0);
     }
   });
 }

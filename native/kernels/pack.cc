@@ -67,18 +67,23 @@ inline void gather_block(const S* src, int64_t ld, int64_t rows, int64_t e0, int
 
 template <class T, class S>
 void pack_b(const S* src, int64_t ld, const int32_t* index, int64_t k, int64_t n, int64_t first, int64_t last, T* dst) {
+  // A few rows at a time: a cache line of src serves two panels or more before it leaves L1.
+  constexpr int64_t kRowsAtOnce = 32;
   int64_t kp = padded_k<T>(k);
-  for (int64_t p = first; p < last; p++) {
-    T* panel = dst + p * kp * kPanel;
-    int64_t j0 = p * kPanel;
-    if constexpr (sizeof(T) == 4) {
-      for (int64_t kk = 0; kk < kp; kk++) load16(src, ld, index, kk, k, j0, n, panel + kk * kPanel);
-    } else {
-      bf16 even[16], odd[16];
-      for (int64_t kk = 0; kk < kp; kk += 2) {
-        load16(src, ld, index, kk, k, j0, n, even);
-        load16(src, ld, index, kk + 1, k, j0, n, odd);
-        interleave16(even, odd, (bf16*)panel + kk * kPanel);
+  for (int64_t k0 = 0; k0 < kp; k0 += kRowsAtOnce) {
+    int64_t k1 = least(k0 + kRowsAtOnce, kp);
+    for (int64_t p = first; p < last; p++) {
+      T* panel = dst + p * kp * kPanel;
+      int64_t j0 = p * kPanel;
+      if constexpr (sizeof(T) == 4) {
+        for (int64_t kk = k0; kk < k1; kk++) load16(src, ld, index, kk, k, j0, n, panel + kk * kPanel);
+      } else {
+        bf16 even[16], odd[16];
+        for (int64_t kk = k0; kk < k1; kk += 2) {
+          load16(src, ld, index, kk, k, j0, n, even);
+          load16(src, ld, index, kk + 1, k, j0, n, odd);
+          interleave16(even, odd, (bf16*)panel + kk * kPanel);
+        }
       }
     }
   }
@@ -104,14 +109,18 @@ void pack_bt(const S* src, int64_t ld, int64_t k, int64_t n, int64_t first, int6
   }
 }
 
-template <class T, class S> void pack_a(const S* src, int64_t ld, const int32_t* index, int64_t m, int64_t k, T* dst) {
+template <class T, class S>
+void pack_a(const S* src, int64_t ld, const int32_t* index, int64_t m, int64_t k, T* dst, int64_t dst_ld) {
   int64_t kp = padded_k<T>(k);
-  for (int64_t i = 0; i < m; i++) copy_row(src + (index ? int64_t(index[i]) : i) * ld, k, kp, dst + i * kp);
+  if (dst_ld == 0) dst_ld = kp;
+  for (int64_t i = 0; i < m; i++) copy_row(src + (index ? int64_t(index[i]) : i) * ld, k, kp, dst + i * dst_ld);
 }
 
-template <class T, class S> void pack_at(const S* src, int64_t ld, const int32_t* index, int64_t m, int64_t k, T* dst) {
+template <class T, class S>
+void pack_at(const S* src, int64_t ld, const int32_t* index, int64_t m, int64_t k, T* dst, int64_t dst_ld) {
   constexpr int words = Word<T>::elements;
   int64_t kp = padded_k<T>(k);
+  if (dst_ld == 0) dst_ld = kp;
   alignas(64) uint32_t block[16][16], turned[16][16];
   for (int64_t e0 = 0; e0 < kp; e0 += 16 * words) {
     for (int64_t i0 = 0; i0 < m; i0 += 16) {
@@ -127,12 +136,11 @@ template <class T, class S> void pack_at(const S* src, int64_t ld, const int32_t
         }
       }
       if (i0 + 16 <= m && e0 + 16 * words <= kp) {
-        // Rows of dst are kp elements apart: kp / words 32-bit words (kp is a multiple of 32 for bf16).
-        transpose16(block, (uint32_t*)(dst + i0 * kp + e0), kp / words);
+        transpose16(block, (uint32_t*)(dst + i0 * dst_ld + e0), dst_ld / words);
       } else {
         transpose16(block, turned[0], 16);
         int64_t count = least(16 * words, kp - e0);
-        for (int64_t i = i0; i < least(i0 + 16, m); i++) memcpy(dst + i * kp + e0, turned[i - i0], count * sizeof(T));
+        for (int64_t i = i0; i < least(i0 + 16, m); i++) memcpy(dst + i * dst_ld + e0, turned[i - i0], count * sizeof(T));
       }
     }
   }
@@ -141,8 +149,8 @@ template <class T, class S> void pack_at(const S* src, int64_t ld, const int32_t
 #define POLLUX_PACK(T, S)                                                                                         \
   template void pack_b<T, S>(const S*, int64_t, const int32_t*, int64_t, int64_t, int64_t, int64_t, T*);          \
   template void pack_bt<T, S>(const S*, int64_t, int64_t, int64_t, int64_t, int64_t, T*);                         \
-  template void pack_a<T, S>(const S*, int64_t, const int32_t*, int64_t, int64_t, T*);                            \
-  template void pack_at<T, S>(const S*, int64_t, const int32_t*, int64_t, int64_t, T*);
+  template void pack_a<T, S>(const S*, int64_t, const int32_t*, int64_t, int64_t, T*, int64_t);                   \
+  template void pack_at<T, S>(const S*, int64_t, const int32_t*, int64_t, int64_t, T*, int64_t);
 POLLUX_PACK(float, float)
 POLLUX_PACK(float, bf16)
 #if POLLUX_BF16_DOT || POLLUX_TILES
