@@ -82,6 +82,7 @@ template <class T, class C, int M, int P>
 void tile(int64_t kp, const T* a, int64_t lda, const T* b, int64_t stride, C* c, int64_t ldc, int64_t columns,
           bool accumulate, float alpha) {
   vf sum[M][P * kVectors] = {};
+#pragma GCC unroll 2
   for (int64_t kk = 0; kk < kp; kk += kStepOf<T>) step<M, P>(sum, a + kk, lda, b + kk * kPanel, stride);
   for (int i = 0; i < M; i++)
     for (int j = 0; j < P * kVectors; j++) put(c + i * ldc + j * kLanes, sum[i][j] * alpha, columns - j * kLanes, accumulate);

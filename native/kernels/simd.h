@@ -49,7 +49,15 @@ template <> inline bf16 from_float<bf16>(float x) { return to_bf16(x); }
 
 // ---- load and store ------------------------------------------------------------------------------
 
-static inline vf splat(float x) { return vf{} + x; }
+static inline vf splat(float x) {
+#if POLLUX_AVX512
+  return (vf)_mm512_set1_ps(x);  // straight from memory, unlike 0 + x, which must keep the sign of zero
+#else
+  vf v;
+  for (int i = 0; i < kLanes; i++) v[i] = x;
+  return v;
+#endif
+}
 
 static inline vf load(const float* p) {
   vf v;
