@@ -44,7 +44,10 @@ async function main(): Promise<void> {
   if (report.rows.length === 0) return
   mkdirSync(join(folder, 'results'), { recursive: true })
   const rows = report.rows.map(({ bench: _, ...row }) => row)
-  appendFileSync(join(folder, 'results', `${name}.jsonl`), `${JSON.stringify({ ...machine, filter: values.filter, rows })}\n`)
+  appendFileSync(
+    join(folder, 'results', `${name}.jsonl`),
+    `${JSON.stringify({ ...machine, filter: values.filter, rows })}\n`,
+  )
 }
 
 try {

@@ -77,7 +77,9 @@ export async function startOneDnn(threads: number): Promise<Peer> {
 export async function startPython(script: string, threads: number, args: string[] = []): Promise<Peer> {
   const python = process.env.POLLUX_PEER_PYTHON
   if (python === undefined) {
-    throw new PeerMissing('PyTorch is measured with the Python that POLLUX_PEER_PYTHON names (a venv with torch, kept outside)')
+    throw new PeerMissing(
+      'PyTorch is measured with the Python that POLLUX_PEER_PYTHON names (a venv with torch, kept outside)',
+    )
   }
   return Peer.start(python, [join(import.meta.dirname, script), ...args], { OMP_NUM_THREADS: String(threads) })
 }
