@@ -119,7 +119,30 @@ template <class T, class S, class C> void multiply_all(const GemmArgs& g) {
   });
 }
 
+int64_t bytes_of(Dtype dtype) { return dtype == BF16 ? 2 : 4; }
+
+// Elements [from, ...) of a view.
+View from_element(View view, int64_t from) {
+  return {(const char*)view.data + from * bytes_of(view.dtype), view.dtype, view.size - from};
+}
+
+// Depth k0 .. k0 + depth of a product, added to what the depths before it left in C.
+GemmArgs depth_slice(const GemmArgs& g, int64_t k0, int64_t depth) {
+  GemmArgs part = g;
+  part.a = from_element(g.a, g.a_transposed ? k0 * g.lda : k0);
+  part.b = from_element(g.b, g.b_transposed ? k0 : k0 * g.ldb);
+  part.k = depth;
+  part.accumulate = g.accumulate || k0 > 0;
+  return part;
+}
+
 template <class T> void multiply_as(const GemmArgs& g) {
+  // A long unpacked B (a weight gradient sums over all tokens) is packed and used slice by slice, while the slice
+  // is still in cache: packed whole, it would go to memory and back.
+  if (g.packed == nullptr && g.c.dtype == F32 && g.k > kBlockDepth) {
+    for (int64_t k0 = 0; k0 < g.k; k0 += kBlockDepth) multiply_as<T>(depth_slice(g, k0, least(kBlockDepth, g.k - k0)));
+    return;
+  }
   POLLUX_DISPATCH(g.a.dtype, S, POLLUX_DISPATCH(g.c.dtype, C, (multiply_all<T, S, C>(g))));
 }
 

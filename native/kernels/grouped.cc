@@ -91,35 +91,52 @@ template <class T, class S, class C> void grouped_all(const GroupedArgs& g) {
 
 // ---- weight gradients --------------------------------------------------------------------------------
 
-template <class T, class SA, class SB> void outer_all(const GroupedOuterArgs& g) {
-  const int64_t panels = divide_up(g.n, kPanel);
-  int64_t* starts = (int64_t*)shared_scratch(1, size_t(g.groups + 1) * sizeof(int64_t));
-  for (int64_t e = 0; e <= g.groups; e++) starts[e] = e == 0 ? 0 : starts[e - 1] + padded_k<T>(g.offsets[e] - g.offsets[e - 1]) * panels * kPanel;
-  T* packed = (T*)shared_scratch(0, size_t(starts[g.groups]) * sizeof(T));
+// Rows of tokens whose packed B is held at a time: it is used while it is still in cache.
+constexpr int64_t kRowsAtOnce = 2048;
+
+// Packs b of groups [first, last), each padded on its own; starts[e - first] is where group e begins.
+template <class T, class S> void pack_outer(const GroupedOuterArgs& g, int64_t first, int64_t last, const int64_t* starts, T* packed) {
   constexpr int64_t kPanelsPerTask = 8;
-  const int64_t pack_tasks = divide_up(panels, kPanelsPerTask);
-  parallel_for(g.groups * pack_tasks, [&](int64_t task, int) {
-    int64_t e = task / pack_tasks, first = task % pack_tasks * kPanelsPerTask;
-    const SB* b = (const SB*)g.b.data;
-    pack_b<T, SB>(g.b_index ? b : b + g.offsets[e] * g.n, g.n, g.b_index ? g.b_index + g.offsets[e] : nullptr,
-                  g.offsets[e + 1] - g.offsets[e], g.n, first, least(first + kPanelsPerTask, panels), packed + starts[e]);
+  const int64_t panels = divide_up(g.n, kPanel), tasks = divide_up(panels, kPanelsPerTask);
+  parallel_for((last - first) * tasks, [&](int64_t task, int) {
+    const int64_t e = first + task / tasks, p = task % tasks * kPanelsPerTask, row = g.offsets[e];
+    const S* b = (const S*)g.b.data;
+    pack_b<T, S>(g.b_index ? b : b + row * g.n, g.n, g.b_index ? g.b_index + row : nullptr, g.offsets[e + 1] - row, g.n, p,
+                 least(p + kPanelsPerTask, panels), packed + starts[e - first]);
   });
-  int64_t block_rows = least(kBlockRows, round_up(g.m, kRowStep));
-  int64_t row_blocks = divide_up(g.m, block_rows);
-  parallel_for(g.groups * row_blocks, [&](int64_t task, int thread) {
-    const int64_t e = task / row_blocks, i0 = task % row_blocks * block_rows, rows = least(block_rows, g.m - i0);
-    const int64_t first = g.offsets[e], depth_all = g.offsets[e + 1] - first, stride = panel_stride<T>(depth_all);
-    const SA* a = (const SA*)g.a.data;
-    float* c = (float*)g.c.data + (e * g.m + i0) * g.n;
-    if (depth_all == 0 && !g.accumulate) memset(c, 0, size_t(rows * g.n) * sizeof(float));
-    T* scratch = (T*)thread_scratch(thread, 0, size_t(rows * spread_ld<T>(least(kBlockDepth, depth_all))) * sizeof(T));
-    for (int64_t k0 = 0; k0 < depth_all; k0 += kBlockDepth) {
-      int64_t depth = least(kBlockDepth, depth_all - k0), kp = padded_k<T>(depth), lda = spread_ld<T>(depth);
-      pack_at<T, SA>(g.a_index ? a + i0 : a + (first + k0) * g.m + i0, g.m, g.a_index ? g.a_index + first + k0 : nullptr, rows,
-                     depth, scratch, lda);
-      block_gemm<T, float>(rows, g.n, kp, scratch, lda, packed + starts[e] + k0 * kPanel, stride, c, g.n, g.accumulate || k0 > 0);
-    }
-  });
+}
+
+// Rows [i0, i0 + rows) of C_e, all of the group's tokens.
+template <class T, class S>
+void outer_block(const GroupedOuterArgs& g, int64_t e, int64_t i0, int64_t rows, const T* packed, int thread) {
+  const int64_t first = g.offsets[e], tokens = g.offsets[e + 1] - first, stride = panel_stride<T>(tokens);
+  const S* a = (const S*)g.a.data + i0;
+  float* c = (float*)g.c.data + (e * g.m + i0) * g.n;
+  if (tokens == 0 && !g.accumulate) memset(c, 0, size_t(rows * g.n) * sizeof(float));
+  T* scratch = (T*)thread_scratch(thread, 0, size_t(rows * spread_ld<T>(least(kBlockDepth, tokens))) * sizeof(T));
+  for (int64_t k0 = 0; k0 < tokens; k0 += kBlockDepth) {
+    const int64_t depth = least(kBlockDepth, tokens - k0), kp = padded_k<T>(depth), lda = spread_ld<T>(depth);
+    pack_at<T, S>(g.a_index ? a : a + (first + k0) * g.m, g.m, g.a_index ? g.a_index + first + k0 : nullptr, rows, depth,
+                  scratch, lda);
+    block_gemm<T, float>(rows, g.n, kp, scratch, lda, packed + k0 * kPanel, stride, c, g.n, g.accumulate || k0 > 0);
+  }
+}
+
+template <class T, class SA, class SB> void outer_all(const GroupedOuterArgs& g) {
+  const int64_t block_rows = least(kBlockRows, round_up(g.m, kRowStep)), row_blocks = divide_up(g.m, block_rows);
+  int64_t* starts = (int64_t*)shared_scratch(1, size_t(g.groups + 1) * sizeof(int64_t));
+  for (int64_t first = 0, last; first < g.groups; first = last) {
+    starts[0] = 0;
+    for (last = first; last < g.groups && (last == first || g.offsets[last + 1] - g.offsets[first] <= kRowsAtOnce); last++)
+      starts[last - first + 1] =
+          starts[last - first] + padded_k<T>(g.offsets[last + 1] - g.offsets[last]) * round_up(g.n, kPanel);
+    T* packed = (T*)shared_scratch(0, size_t(starts[last - first]) * sizeof(T));
+    pack_outer<T, SB>(g, first, last, starts, packed);
+    parallel_for((last - first) * row_blocks, [&](int64_t task, int thread) {
+      const int64_t e = first + task / row_blocks, i0 = task % row_blocks * block_rows;
+      outer_block<T, SA>(g, e, i0, least(block_rows, g.m - i0), packed + starts[e - first], thread);
+    });
+  }
 }
 
 template <class T> void outer_as(const GroupedOuterArgs& g) {
