@@ -1,6 +1,10 @@
 // ---- errors ----
 export { PolluxError } from './errors.ts'
+export { describeShape, ShapeError, type Shaped } from './shapeError.ts'
 export { didYouMean, editDistance } from './didYouMean.ts'
 
 // ---- random numbers ----
 export { Rng, type RngState } from './rng.ts'
+
+// ---- print ----
+export { formatBytes, formatSeconds } from './format.ts'

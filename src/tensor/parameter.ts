@@ -1,0 +1,93 @@
+// A weight of the model: f32, outside of all scopes, with an f32 gradient that kernels add to in place.
+//
+// Products read weights in a packed form (panels of 16 columns, in the dtype of the product). Packing costs a
+// pass over the weight, and a weight changes once per optimiser step while it is multiplied many times: the
+// packed forms are kept here until `touch` says that the weight has changed, and their memory is used again.
+import { type Compute, kernels } from '../native/index.ts'
+import { PolluxError, ShapeError } from '../util/index.ts'
+import { Storage } from './scope.ts'
+import { Tensor } from './tensor.ts'
+
+/** forward: for x W^T. backward: for dY W. */
+export type PackKind = 'forward' | 'backward'
+
+interface Packed {
+  version: number
+  storage: Storage
+  bytes: Uint8Array
+}
+
+export class Parameter extends Tensor {
+  readonly name: string
+  #version = 0
+  readonly #packed = new Map<string, Packed>()
+
+  /** Zeros of this shape; a matrix is [N, K] (out, in), a stack of them [E, N, K]. */
+  constructor(name: string, shape: readonly number[]) {
+    super(shape, { dtype: 'f32', requiresGrad: true })
+    this.storage.moveTo(null)
+    this.name = name
+    this.data.fill(0)
+  }
+
+  override get data(): Float32Array {
+    return super.data as Float32Array
+  }
+
+  /** Counts changes of the values. */
+  get version(): number {
+    return this.#version
+  }
+
+  /** Says that `data` has been written to. Without it products go on with the old values. */
+  touch(): void {
+    this.#version++
+  }
+
+  /** The gradient to add to; zeros, and outside of all scopes, when there is none yet. */
+  gradient(): Tensor {
+    if (this.grad === null) {
+      this.grad = new Tensor(this.shape, { dtype: 'f32' })
+      this.grad.storage.moveTo(null)
+      this.grad.data.fill(0)
+    }
+    return this.grad
+  }
+
+  /** Sets the gradient to zero and keeps its memory. */
+  zeroGrad(): void {
+    this.grad?.data.fill(0)
+  }
+
+  /** The values as products take them; packed again only after `touch`. */
+  packed(kind: PackKind, compute: Compute): Uint8Array {
+    const key = `${kind} ${compute}`
+    let entry = this.#packed.get(key)
+    if (entry?.version === this.#version) return entry.bytes
+    const { count, n, k } = this.#matrix()
+    const [depth, width] = kind === 'forward' ? [k, n] : [n, k]
+    if (!entry) {
+      const size = count * kernels.gemmPackedBytes(compute, depth, width)
+      const storage = new Storage(size)
+      entry = { version: -1, storage, bytes: new Uint8Array(storage.buffer, 0, size) }
+      this.#packed.set(key, entry)
+    }
+    kernels.gemmPack(this.data, kind === 'forward', depth, width, count, compute, entry.bytes)
+    entry.version = this.#version
+    return entry.bytes
+  }
+
+  override release(): void {
+    for (const { storage } of this.#packed.values()) storage.release()
+    this.#packed.clear()
+    this.grad?.release()
+    super.release()
+  }
+
+  #matrix(): { count: number; n: number; k: number } {
+    if (this.storage.released) throw new PolluxError(`parameter: ${this.name} must not be used after its release`)
+    if (this.shape.length === 2) return { count: 1, n: this.shape[0], k: this.shape[1] }
+    if (this.shape.length === 3) return { count: this.shape[0], n: this.shape[1], k: this.shape[2] }
+    throw new ShapeError('parameter', `${this.name} must be [N, K] or [E, N, K] to be multiplied with`, this)
+  }
+}
