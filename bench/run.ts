@@ -53,6 +53,6 @@ async function main(): Promise<void> {
 try {
   await main()
 } catch (error) {
-  console.error(error instanceof Error && process.env.POLLUX_TRACE === undefined ? error.message : error)
+  console.error(error instanceof Error && process.env.POLLUX_DEBUG === undefined ? error.message : error)
   process.exitCode = 1
 }
