@@ -28,6 +28,10 @@ export interface TapeEntry {
 
 let current: Tape | null = null
 
+function makeCurrent(tape: Tape | null): void {
+  current = tape
+}
+
 export class Tape {
   readonly #previous: Tape | null
   #entries: TapeEntry[] = []
@@ -35,7 +39,7 @@ export class Tape {
   /** Becomes the current tape until it is disposed of. */
   constructor() {
     this.#previous = current
-    current = this
+    makeCurrent(this)
   }
 
   /** Number of recorded ops. */
@@ -80,7 +84,7 @@ export class Tape {
   }
 
   [Symbol.dispose](): void {
-    if (current === this) current = this.#previous
+    if (current === this) makeCurrent(this.#previous)
     this.#entries.forEach(finish)
     this.#entries = []
   }

@@ -1,0 +1,21 @@
+// ---- dense ----
+export { linear, type LinearOptions } from './linear.ts'
+export { rmsNorm, type RmsNormOptions } from './norm.ts'
+export { geglu } from './geglu.ts'
+export { embedding, type EmbeddingOptions } from './embedding.ts'
+export { add, cast, mul, scale, sum } from './elementwise.ts'
+
+// ---- attention ----
+export { splitHeads, type SplitHeadsOptions } from './splitHeads.ts'
+export { attention, type AttentionOptions } from './attention.ts'
+export { type AttentionMask, attentionMask, type AttentionMaskOptions } from './attentionMask.ts'
+
+// ---- experts ----
+export { route, type RouteOptions, type RouteResult } from './route.ts'
+export { type DispatchPlan, dispatchPlan } from './dispatch.ts'
+export { combine, groupedLinear, type GroupedLinearOptions } from './grouped.ts'
+
+// ---- loss ----
+export { headCrossEntropy, type HeadLoss, type HeadLossOptions } from './headLoss.ts'
+
+export type { NumberDtype } from './check.ts'
