@@ -1,10 +1,7 @@
 // Checks of arguments that several ops share. Kernels trust sizes, so every op checks before it calls one.
 import type { Compute } from '../native/index.ts'
-import type { Dtype, Tensor } from '../tensor/index.ts'
+import { type Dtype, empty, type Tensor } from '../tensor/index.ts'
 import { ShapeError } from '../util/index.ts'
-
-/** A dtype of numbers. */
-export type NumberDtype = Compute
 
 /**
  * Compares a shape with a pattern: a number must match, a letter takes any size.
@@ -25,10 +22,16 @@ export function expectDtype(op: string, name: string, tensor: Tensor, dtypes: Dt
   if (!dtypes.includes(tensor.dtype)) throw new ShapeError(op, `${name} must be ${dtypes.join(' or ')}`, tensor)
 }
 
-/** f32 or bf16. */
-export function expectNumbers(op: string, name: string, tensor: Tensor): NumberDtype {
+/** f32 or bf16; returns which. */
+export function expectNumbers(op: string, name: string, tensor: Tensor): Compute {
   expectDtype(op, name, tensor, ['f32', 'bf16'])
-  return tensor.dtype as NumberDtype
+  return tensor.dtype as Compute
+}
+
+/** A tensor for the result of an op, contents undefined. */
+export function output(op: string, shape: readonly number[], dtype: Dtype): Tensor {
+  if (dtype === 'i32') throw new ShapeError(op, 'the result must be f32 or bf16', dtype)
+  return empty(shape, { dtype })
 }
 
 /** Two tensors of one shape. */

@@ -2,6 +2,7 @@
 import { kernels } from '../native/index.ts'
 import {
   addGradient,
+  type Dtype,
   empty,
   full,
   gradientOf,
@@ -11,7 +12,7 @@ import {
   type Tensor,
   writeGradient,
 } from '../tensor/index.ts'
-import { expectNumbers, expectSameShape, type NumberDtype } from './check.ts'
+import { expectNumbers, expectSameShape, output } from './check.ts'
 
 /** a + b, of the dtype of a. */
 export function add(a: Tensor, b: Tensor): Tensor {
@@ -66,10 +67,10 @@ export function mul(a: Tensor, b: Tensor): Tensor {
 }
 
 /** x in another dtype (to bf16: nearest, ties to even); x itself if it has it already. */
-export function cast(x: Tensor, dtype: NumberDtype): Tensor {
+export function cast(x: Tensor, dtype: Dtype): Tensor {
   expectNumbers('cast', 'x', x)
   if (x.dtype === dtype) return x
-  const y = empty(x.shape, { dtype })
+  const y = output('cast', x.shape, dtype)
   kernels.convert(x.numbers, y.numbers, x.size)
   if (isRecording(x)) {
     record({ op: 'cast', outputs: [y], backward: () => addGradient(x, takeGradient(y)) })

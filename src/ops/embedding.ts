@@ -1,14 +1,14 @@
 // Rows of a table, by id. Backward adds rows into the table's gradient, in an order that repeats.
 // Shapes: R rows, V vocabulary, D width.
 import { kernels } from '../native/index.ts'
-import { empty, gradientOf, isRecording, type Parameter, record, type Tensor } from '../tensor/index.ts'
-import { expectDtype, expectShape, type NumberDtype } from './check.ts'
+import { type Dtype, gradientOf, isRecording, type Parameter, record, type Tensor } from '../tensor/index.ts'
+import { expectDtype, expectShape, output } from './check.ts'
 
 export interface EmbeddingOptions {
   /** Factor on the rows. Default 1. */
   scale?: number
   /** Default f32. */
-  outDtype?: NumberDtype
+  outDtype?: Dtype
 }
 
 /**
@@ -23,7 +23,7 @@ export function embedding(ids: Tensor, table: Parameter, options: EmbeddingOptio
   expectDtype('embedding', 'ids', ids, ['i32'])
   const [R] = expectShape('embedding', 'ids', ids, ['R'])
   const [V, D] = expectShape('embedding', `table (${table.name})`, table, ['V', 'D'])
-  const y = empty([R, D], { dtype: outDtype })
+  const y = output('embedding', [R, D], outDtype)
   kernels.embeddingForward(ids.ints, table.numbers, y.numbers, R, D, V, scale)
   if (!isRecording(table)) return y
   record({

@@ -8,6 +8,7 @@
 import { type Compute, kernels } from '../native/index.ts'
 import {
   addGradient,
+  type Dtype,
   empty,
   gradientOf,
   gradientTarget,
@@ -17,14 +18,14 @@ import {
   type Tensor,
 } from '../tensor/index.ts'
 import { ShapeError } from '../util/index.ts'
-import { expectDtype, expectNumbers, expectShape, type NumberDtype } from './check.ts'
+import { expectDtype, expectNumbers, expectShape, output } from './check.ts'
 import type { DispatchPlan } from './dispatch.ts'
 
 export interface GroupedLinearOptions {
   /** x is [R, I] and read through the plan; else x is [S, I], sorted. */
   gather: boolean
   /** Default the dtype of x. */
-  outDtype?: NumberDtype
+  outDtype?: Dtype
   compute?: Compute
 }
 
@@ -40,7 +41,7 @@ export function groupedLinear(x: Tensor, w: Parameter, plan: DispatchPlan, optio
   if (E !== plan.experts) throw new ShapeError(op, `w (${w.name}) must have the plan's ${plan.experts} experts`, w)
   const S = plan.rows * plan.topK
   expectShape(op, 'x', x, [gather ? plan.rows : S, I])
-  const y = empty([S, N], { dtype: outDtype })
+  const y = output(op, [S, N], outDtype)
   const index = gather ? plan.tokenOfRow : null
   // prettier-ignore
   kernels.groupedGemm(
@@ -97,18 +98,13 @@ function addInputGradient(call: {
  * @param options.outDtype default the dtype of y
  * @returns [R, D]
  */
-export function combine(
-  y: Tensor,
-  weights: Tensor,
-  plan: DispatchPlan,
-  options: { outDtype?: NumberDtype } = {},
-): Tensor {
+export function combine(y: Tensor, weights: Tensor, plan: DispatchPlan, options: { outDtype?: Dtype } = {}): Tensor {
   const { outDtype = expectNumbers('combine', 'y', y) } = options
   const { rows: R, topK: K } = plan
   const [, D] = expectShape('combine', 'y', y, [R * K, 'D'])
   expectDtype('combine', 'weights', weights, ['f32'])
   expectShape('combine', 'weights', weights, [R, K])
-  const out = empty([R, D], { dtype: outDtype })
+  const out = output('combine', [R, D], outDtype)
   kernels.combineForward(y.numbers, weights.floats, plan.rowOfPair.ints, out.numbers, R, K, D)
   if (!isRecording(y, weights)) return out
   record({

@@ -17,5 +17,3 @@ export { combine, groupedLinear, type GroupedLinearOptions } from './grouped.ts'
 
 // ---- loss ----
 export { headCrossEntropy, type HeadLoss, type HeadLossOptions } from './headLoss.ts'
-
-export type { NumberDtype } from './check.ts'

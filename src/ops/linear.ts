@@ -5,12 +5,20 @@
 // W is read in its packed form, made once per optimiser step (tensor/parameter.ts). dW is added straight into
 // the parameter's gradient. Shapes: R rows, K in, N out.
 import { type Compute, kernels } from '../native/index.ts'
-import { empty, gradientOf, gradientTarget, isRecording, type Parameter, record, type Tensor } from '../tensor/index.ts'
-import { expectNumbers, expectShape, type NumberDtype } from './check.ts'
+import {
+  type Dtype,
+  gradientOf,
+  gradientTarget,
+  isRecording,
+  type Parameter,
+  record,
+  type Tensor,
+} from '../tensor/index.ts'
+import { expectNumbers, expectShape, output } from './check.ts'
 
 export interface LinearOptions {
   /** Dtype of the result. Default that of x. */
-  outDtype?: NumberDtype
+  outDtype?: Dtype
   /** Arithmetic: bf16 rounds both factors and sums in f32. Default the dtype of x. */
   compute?: Compute
 }
@@ -26,7 +34,7 @@ export function linear(x: Tensor, w: Parameter, options: LinearOptions = {}): Te
   const { outDtype = expectNumbers('linear', 'x', x), compute = expectNumbers('linear', 'x', x) } = options
   const [N, K] = expectShape('linear', `w (${w.name})`, w, ['N', 'K'])
   const [R] = expectShape('linear', 'x', x, ['R', K])
-  const y = empty([R, N], { dtype: outDtype })
+  const y = output('linear', [R, N], outDtype)
   multiply(x, w.packed('forward', compute), y, { m: R, n: N, k: K, compute, accumulate: false })
   if (!isRecording(x, w)) return y
   record({

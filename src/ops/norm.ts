@@ -7,6 +7,7 @@
 import { kernels } from '../native/index.ts'
 import {
   addGradient,
+  type Dtype,
   empty,
   gradientTarget,
   isRecording,
@@ -15,7 +16,7 @@ import {
   takeGradient,
   type Tensor,
 } from '../tensor/index.ts'
-import { expectNumbers, expectShape, type NumberDtype } from './check.ts'
+import { expectNumbers, expectShape, output } from './check.ts'
 
 export interface RmsNormOptions {
   /** Added to the mean square. Default 1e-6. */
@@ -23,7 +24,7 @@ export interface RmsNormOptions {
   /** Added to the result, [R, D]. Default none. */
   residual?: Tensor
   /** Dtype of the result. Default that of x. */
-  outDtype?: NumberDtype
+  outDtype?: Dtype
 }
 
 /**
@@ -36,7 +37,7 @@ export function rmsNorm(x: Tensor, w: Parameter | null, options: RmsNormOptions 
   const [R, D] = expectShape('rmsNorm', 'x', x, ['R', 'D'])
   if (w) expectShape('rmsNorm', `w (${w.name})`, w, [D])
   if (residual) expectShape('rmsNorm', 'residual', residual, [R, D])
-  const y = empty([R, D], { dtype: outDtype })
+  const y = output('rmsNorm', [R, D], outDtype)
   const recording = isRecording(x, w, residual)
   const rstd = recording ? empty([R]) : null
   kernels.rmsnormForward(

@@ -4,3 +4,6 @@ export { ByteTokenizer } from './byteTokenizer.ts'
 // ---- files ----
 export { tempFolder } from './tempFolder.ts'
 export type { TempFolder } from './tempFolder.ts'
+
+// ---- numbers ----
+export { expectClose, fromBf16, normalArray, random, toBf16, type Tolerance } from './numbers.ts'
