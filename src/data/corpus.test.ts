@@ -162,6 +162,14 @@ test('the limit on text stops the reading and says so', async () => {
   expect(corpus.bytes).toBe(60)
 })
 
+test('a text file of many megabytes becomes several documents that join to the file', async () => {
+  const text = Array.from({ length: 200_000 }, (_, i) => `line ${i} of a long file, 50 bytes or so, é\n`).join('')
+  using folder = tempFolder({ 'long.txt': text })
+  const corpus = await openCorpus({ paths: [folder.path] })
+  expect(corpus.documents.map(({ provenance }) => provenance.row)).toEqual([1, 2])
+  expect(textsOf(corpus).join('')).toBe(text)
+})
+
 // ---- hostile input ----
 
 test('broken lines are noted with their place and the rest is read', async () => {

@@ -84,11 +84,20 @@ test('share 0 holds nothing out', () => {
 })
 
 test('a sample of texts is spread evenly and about as large as asked for', () => {
-  const pieces = splitDocuments(many, { share: 0 }).train
-  expect([...sampleTexts(pieces)]).toHaveLength(400)
+  const texts = Array.from({ length: 400 }, (_, i) => documentOf(`${i} ${'text '.repeat(1000 + (i % 7))}`))
+  const pieces = splitDocuments(texts, { share: 0 }).train
+  expect([...sampleTexts(pieces)]).toEqual(pieces.map(({ text }) => text))
   const some = [...sampleTexts(pieces, size(pieces) / 4)]
-  expect(Math.abs(some.length - 100)).toBeLessThan(3)
-  const numbers = some.map((text) => Number(text.split(' ')[1]))
-  expect(Math.max(...numbers)).toBeGreaterThan(380)
-  expect(Math.min(...numbers)).toBeLessThan(20)
+  expect(some.join('').length / size(pieces)).toBeGreaterThan(0.22)
+  expect(some.join('').length / size(pieces)).toBeLessThan(0.3)
+  const numbers = some.map((text) => Number(text.split(' ', 1)[0]))
+  const quarter = (i: number): number => numbers.filter((number) => Math.floor(number / 100) === i).length
+  for (const i of [0, 1, 2, 3]) expect(quarter(i)).toBeGreaterThan(20)
+})
+
+test('a sample of one long document is its beginning', () => {
+  const pieces = splitDocuments([documentOf('abcdefghij'.repeat(100_000))], { share: 0 }).train
+  const [only] = [...sampleTexts(pieces, 250_000)]
+  expect(pieces[0].text.startsWith(only)).toBe(true)
+  expect(Math.abs(only.length - 250_000)).toBeLessThan(70_000)
 })

@@ -91,17 +91,23 @@ function cutPlace(text: string, share: number): number {
   return insidePair && ideal + 1 < text.length ? ideal + 1 : ideal
 }
 
+/** Longer texts may be sampled in part. UTF-16 units. */
+const sampledWhole = 2 ** 16
+
 /**
- * Texts for the training of a tokenizer: all, or about `maxBytes` of them spread evenly over the corpus.
+ * Texts for the training of a tokenizer: all of them, or about `maxBytes` spread evenly over the corpus,
+ * short documents whole and long ones from their beginning.
  */
 export function* sampleTexts(pieces: Piece[], maxBytes = Infinity): Generator<string> {
   const total = pieces.reduce((sum, { text }) => sum + text.length, 0)
   const share = Math.min(1, maxBytes / total)
-  let due = 0
+  // What is owed so far; the first document is taken at once, so that a small sample is not empty.
+  let due = Math.min(maxBytes, sampledWhole)
   for (const { text } of pieces) {
     due += text.length * share
-    if (due < text.length && share < 1) continue
-    yield text
-    due -= text.length
+    if (share < 1 && due < Math.min(text.length, sampledWhole)) continue
+    const sample = share < 1 ? text.slice(0, due) : text
+    yield sample
+    due -= sample.length
   }
 }
