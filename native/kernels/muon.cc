@@ -29,33 +29,80 @@ struct Shape {
   int64_t large() const { return tall() ? rows : cols; }
 };
 
-// Momentum and the Nesterov update, u into scratch; returns nothing: norms[e] = sum of u^2 of matrix e.
+// Rows of one task of the elementwise passes, and the tasks they make.
+constexpr int64_t kRowsPerTask = 16;
+inline int64_t row_tasks(const Shape& s) { return divide_up(s.rows, kRowsPerTask); }
+
+// body(e, first row, rows, task) for every matrix and every run of kRowsPerTask rows.
+template <class Body> void for_row_runs(const Shape& s, const Body& body) {
+  const int64_t tasks = row_tasks(s);
+  parallel_for(s.batch * tasks, [&](int64_t task, int) {
+    const int64_t first = task % tasks * kRowsPerTask;
+    body(task / tasks, first, least(kRowsPerTask, s.rows - first), task);
+  });
+}
+
+// One run of n elements: momentum and the Nesterov update; returns the sum of u^2.
+#if POLLUX_SCALAR
+float momentum_run(const float* g, float* m, float momentum, float grad_scale, float* u, int64_t n) {
+  float sum = 0;
+  for (int64_t i = 0; i < n; i++) {
+    float grad = (1 - momentum) * grad_scale * g[i];
+    m[i] = momentum * m[i] + grad;
+    u[i] = momentum * m[i] + grad;
+    sum += u[i] * u[i];
+  }
+  return sum;
+}
+#else
+float momentum_run(const float* g, float* m, float momentum, float grad_scale, float* u, int64_t n) {
+  vf sums = {};
+  const float fresh = (1 - momentum) * grad_scale;
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    vf grad = fresh * load(g + i), moment = momentum * load(m + i) + grad, update = momentum * moment + grad;
+    store(m + i, moment);
+    store(u + i, update);
+    sums += update * update;
+  }
+  float sum = reduce_add(sums);
+  for (; i < n; i++) {
+    float grad = fresh * g[i];
+    m[i] = momentum * m[i] + grad;
+    u[i] = momentum * m[i] + grad;
+    sum += u[i] * u[i];
+  }
+  return sum;
+}
+#endif
+
+// u for all matrices; norms[task] = its part of the sum of u^2.
 void momentum_step(const Shape& s, const float* g, float* m, float momentum, float grad_scale, float* u, double* norms) {
-  parallel_for(s.batch, [&](int64_t e, int) {
+  for_row_runs(s, [&](int64_t e, int64_t first, int64_t rows, int64_t task) {
     double sum = 0;
-    for (int64_t r = 0; r < s.rows; r++) {
-      float row_sum = 0;
-      for (int64_t i = e * s.size() + r * s.cols, end = i + s.cols; i < end; i++) {
-        float grad = g[i] * grad_scale;
-        m[i] = momentum * m[i] + (1 - momentum) * grad;
-        u[i] = momentum * m[i] + (1 - momentum) * grad;
-        row_sum += u[i] * u[i];
-      }
-      sum += row_sum;
+    for (int64_t r = 0; r < rows; r++) {
+      const int64_t at = e * s.size() + (first + r) * s.cols;
+      sum += momentum_run(g + at, m + at, momentum, grad_scale, u + at, s.cols);
     }
-    norms[e] = sum;
+    norms[task] = sum;
   });
 }
 
 // X [small, large] = u / |u|, turned if tall.
 template <class T> void normalise(const Shape& s, const float* u, const double* norms, T* x) {
-  parallel_for(s.batch, [&](int64_t e, int) {
-    const float inverse = float(1 / (sqrt(norms[e]) + 1e-7));
+  const int64_t tasks = row_tasks(s);
+  for_row_runs(s, [&](int64_t e, int64_t first, int64_t rows, int64_t) {
+    double sum = 0;
+    for (int64_t i = 0; i < tasks; i++) sum += norms[e * tasks + i];
+    const float inverse = float(1 / (sqrt(sum) + 1e-7));
     const float* from = u + e * s.size();
     T* to = x + e * s.size();
-    for (int64_t i = 0; i < s.rows; i++)
+    if (s.tall()) {
       for (int64_t j = 0; j < s.cols; j++)
-        to[s.tall() ? j * s.rows + i : i * s.cols + j] = from_float<T>(from[i * s.cols + j] * inverse);
+        for (int64_t i = first; i < first + rows; i++) to[j * s.rows + i] = from_float<T>(from[i * s.cols + j] * inverse);
+    } else {
+      for (int64_t i = first * s.cols; i < (first + rows) * s.cols; i++) to[i] = from_float<T>(from[i] * inverse);
+    }
   });
 }
 
@@ -98,15 +145,18 @@ template <class T> T* newton_schulz(const Shape& s, T* x, T* y, T* gram, T* poly
   return x;
 }
 
+// p = p * keep - step * X, X turned back if tall.
 template <class T> void apply(const Shape& s, const T* x, float* p, float step, float keep) {
-  parallel_for(s.batch, [&](int64_t e, int) {
+  for_row_runs(s, [&](int64_t e, int64_t first, int64_t rows, int64_t) {
     const T* from = x + e * s.size();
     float* to = p + e * s.size();
-    for (int64_t i = 0; i < s.rows; i++)
-      for (int64_t j = 0; j < s.cols; j++) {
-        float update = to_float(from[s.tall() ? j * s.rows + i : i * s.cols + j]);
-        to[i * s.cols + j] = to[i * s.cols + j] * keep - step * update;
-      }
+    if (s.tall()) {
+      for (int64_t j = 0; j < s.cols; j++)
+        for (int64_t i = first; i < first + rows; i++)
+          to[i * s.cols + j] = to[i * s.cols + j] * keep - step * to_float(from[j * s.rows + i]);
+    } else {
+      for (int64_t i = first * s.cols; i < (first + rows) * s.cols; i++) to[i] = to[i] * keep - step * to_float(from[i]);
+    }
   });
 }
 
@@ -116,7 +166,7 @@ void muon_as(const Shape& s, float* p, const float* g, float* m, float lr, float
   const int64_t n = s.batch * s.size(), square = s.batch * s.small() * s.small();
   // gemm packs into shared slot 0; these are the others.
   float* u = (float*)shared_scratch(1, size_t(n) * sizeof(float));
-  double* norms = (double*)shared_scratch(2, size_t(s.batch) * sizeof(double));
+  double* norms = (double*)shared_scratch(2, size_t(s.batch * row_tasks(s)) * sizeof(double));
   T* x = (T*)shared_scratch(3, size_t(n) * sizeof(T));
   T* y = (T*)shared_scratch(4, size_t(n) * sizeof(T));
   T* gram = (T*)shared_scratch(5, size_t(square) * sizeof(T));

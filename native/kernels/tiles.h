@@ -66,13 +66,21 @@ static inline void emulate_dot(int c, int a, int b) {
 
 #endif
 
-// Sums of a 32 x 32 block (16 columns if one panel) over kp, into sums [32][32].
+// A 32 x 32 block of sums (16 wide or high without the second panel or rows) over kp, into out, rows ld apart;
+// `add`: onto what out holds.
 static inline void tile_sums(int64_t kp, const bf16* a, int64_t lda, bool two_rows, const bf16* b, int64_t stride,
-                             bool two_panels, float (*sums)[32]) {
-  POLLUX_TILE_ZERO(0);
-  POLLUX_TILE_ZERO(1);
-  POLLUX_TILE_ZERO(2);
-  POLLUX_TILE_ZERO(3);
+                             bool two_panels, float* out, int64_t ld, bool add) {
+  if (add) {
+    POLLUX_TILE_LOAD(0, out, ld * 4);
+    if (two_panels) POLLUX_TILE_LOAD(1, out + 16, ld * 4);
+    if (two_rows) POLLUX_TILE_LOAD(2, out + 16 * ld, ld * 4);
+    if (two_rows && two_panels) POLLUX_TILE_LOAD(3, out + 16 * ld + 16, ld * 4);
+  } else {
+    POLLUX_TILE_ZERO(0);
+    POLLUX_TILE_ZERO(1);
+    POLLUX_TILE_ZERO(2);
+    POLLUX_TILE_ZERO(3);
+  }
   const int64_t bytes = lda * 2;
   if (two_rows && two_panels) {
     for (int64_t kk = 0; kk < kp; kk += 32) {
@@ -100,51 +108,61 @@ static inline void tile_sums(int64_t kp, const bf16* a, int64_t lda, bool two_ro
       }
     }
   }
-  POLLUX_TILE_STORE(0, sums[0], 128);
-  if (two_panels) POLLUX_TILE_STORE(1, sums[0] + 16, 128);
-  if (two_rows) POLLUX_TILE_STORE(2, sums[16], 128);
-  if (two_rows && two_panels) POLLUX_TILE_STORE(3, sums[16] + 16, 128);
+  POLLUX_TILE_STORE(0, out, ld * 4);
+  if (two_panels) POLLUX_TILE_STORE(1, out + 16, ld * 4);
+  if (two_rows) POLLUX_TILE_STORE(2, out + 16 * ld, ld * 4);
+  if (two_rows && two_panels) POLLUX_TILE_STORE(3, out + 16 * ld + 16, ld * 4);
+}
+
+// The same for any number of rows up to 32: the last rows go through a zero-padded copy, a slice of k at a time.
+static inline void tile_sums_any(int64_t rows, int64_t kp, const bf16* a, int64_t lda, const bf16* b, int64_t stride,
+                                 bool two_panels, float (*sums)[32]) {
+  if (rows == 32 || rows == 16) {
+    tile_sums(kp, a, lda, rows == 32, b, stride, two_panels, sums[0], 32, false);
+    return;
+  }
+  constexpr int64_t kSlice = 512;
+  alignas(64) bf16 padded[32 * kSlice];
+  for (int64_t k0 = 0; k0 < kp; k0 += kSlice) {
+    const int64_t width = least(kSlice, kp - k0);
+    memset(padded, 0, sizeof padded);
+    for (int64_t r = 0; r < rows; r++) memcpy(padded + r * kSlice, a + r * lda + k0, size_t(width) * 2);
+    tile_sums(width, padded, kSlice, rows > 16, b + k0 * kPanel, stride, two_panels, sums[0], 32, k0 > 0);
+  }
+}
+
+// Writes a row of sums to C.
+template <class C> static inline void put_sums(const float* sums, C* c, int64_t columns, bool accumulate, float alpha) {
+  int64_t x = 0;
+  for (; x + kLanes <= columns; x += kLanes) {
+    vf value = load(sums + x) * alpha;
+    store(c + x, accumulate ? load(c + x) + value : value);
+  }
+  if (x < columns) {
+    const int left = int(columns - x);
+    vf value = load(sums + x) * alpha;
+    store_part(c + x, accumulate ? load_part(c + x, left) + value : value, left);
+  }
 }
 
 template <class C>
 static void tile_product(int64_t m, int64_t n, int64_t kp, const bf16* a, int64_t lda, const bf16* b, int64_t stride,
                          C* c, int64_t ldc, bool accumulate, float alpha) {
-  constexpr int64_t kSlice = 512;  // k of the padded copy of the last rows
-  alignas(64) float sums[32][32], part[32][32];
-  alignas(64) bf16 tail[32 * kSlice];
+  alignas(64) float sums[32][32];
   tiles_configure();
   for (int64_t j = 0; j < n; j += 32) {
     const bf16* panels = b + j / kPanel * stride;
-    bool two_panels = n - j > 16;
+    const int64_t columns = least(32, n - j);
     for (int64_t i = 0; i < m; i += 32) {
-      int64_t rows = least(32, m - i);
-      if (rows == 32 || rows == 16) {
-        tile_sums(kp, a + i * lda, lda, rows == 32, panels, stride, two_panels, sums);
-      } else {
-        for (int64_t k0 = 0; k0 < kp; k0 += kSlice) {
-          int64_t width = least(kSlice, kp - k0);
-          memset(tail, 0, sizeof tail);
-          for (int64_t r = 0; r < rows; r++) memcpy(tail + r * kSlice, a + (i + r) * lda + k0, width * 2);
-          tile_sums(width, tail, kSlice, rows > 16, panels + k0 * kPanel, stride, two_panels, k0 == 0 ? sums : part);
-          if (k0 > 0)
-            for (int64_t r = 0; r < rows; r++)
-              for (int x = 0; x < (two_panels ? 32 : 16); x++) sums[r][x] += part[r][x];
+      const int64_t rows = least(32, m - i);
+      if constexpr (sizeof(C) == 4) {  // whole blocks of float go straight to C
+        if (rows == 32 && columns == 32 && alpha == 1.0f) {
+          tile_sums(kp, a + i * lda, lda, true, panels, stride, true, c + i * ldc + j, ldc, accumulate);
+          continue;
         }
       }
-      int64_t columns = least(32, n - j);
-      for (int64_t r = 0; r < rows; r++) {
-        C* out = c + (i + r) * ldc + j;
-        int64_t x = 0;
-        for (; x + kLanes <= columns; x += kLanes) {
-          vf value = load(sums[r] + x) * alpha;
-          store(out + x, accumulate ? load(out + x) + value : value);
-        }
-        if (x < columns) {
-          int left = int(columns - x);
-          vf value = load(sums[r] + x) * alpha;
-          store_part(out + x, accumulate ? load_part(out + x, left) + value : value, left);
-        }
-      }
+      tile_sums_any(rows, kp, a + i * lda, lda, panels, stride, columns > 16, sums);
+      for (int64_t r = 0; r < rows; r++) put_sums(sums[r], c + (i + r) * ldc + j, columns, accumulate, alpha);
     }
   }
 }

@@ -5,6 +5,8 @@
 // refuses what this code does not compute, by field, requirement and value.
 // Reference: huggingface/transformers configuration_gemma4.py (text part, with `enable_moe_block`).
 
+import { PolluxError } from '../util/index.ts'
+
 /** How a layer looks back: a window of the last tokens, or all of the document. */
 export type LayerType = 'sliding_attention' | 'full_attention'
 
@@ -55,12 +57,11 @@ export interface ModelConfig {
 }
 
 /** A config that cannot be used; `field` names the entry at fault. */
-export class ConfigError extends Error {
+export class ConfigError extends PolluxError {
   readonly field: string
 
-  constructor(field: string, requirement: string, got: unknown, hint?: string) {
-    const actual = got === undefined ? 'nothing' : JSON.stringify(got)
-    super(`config: ${field} must be ${requirement}, got ${actual}${hint ? `\nhint: ${hint}` : ''}`)
+  constructor(field: string, requirement: string, got: unknown) {
+    super(`config: ${field} must be ${requirement}, got ${got === undefined ? 'nothing' : JSON.stringify(got)}`)
     this.name = 'ConfigError'
     this.field = field
   }

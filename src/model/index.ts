@@ -1,3 +1,27 @@
 // ---- shape ----
-export * from './config.ts'
-export * from './presets.ts'
+export {
+  ConfigError,
+  configDefaults,
+  defaultLayerTypes,
+  type LayerType,
+  type ModelConfig,
+  parseConfig,
+  type RopeParameters,
+} from './config.ts'
+export { type Preset, type PresetName, preset, presetForDepth, presetNames } from './presets.ts'
+export { activeParameters, flopsPerToken, meanKeys } from './flops.ts'
+// ---- the model ----
+export { Block, type BlockContext } from './block.ts'
+export { Decoder, type DecoderInput, type ForwardOptions, type HiddenResult, type LossResult } from './decoder.ts'
+// ---- files ----
+export { CheckpointError, loadModel, type SaveOptions, saveModel, storedTensors } from './checkpoint.ts'
+export { recoverFolder, replaceFolder } from './replaceFolder.ts'
+export {
+  readSafetensors,
+  type SafetensorsFile,
+  SafetensorsError,
+  type StoredArray,
+  type StoredDtype,
+  type StoredTensor,
+  writeSafetensors,
+} from './safetensors.ts'

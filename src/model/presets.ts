@@ -13,6 +13,7 @@
 // | batch tokens       | 4096 * (depth / 6)^2, to whole rows    | batch ~ D^0.38 (nanochat), D ~ depth^3 at fixed tokens per weight
 // | Muon lr            | 0.02                                   | Jordan et al. 2024; independent of width through the update's scale
 // | AdamW lr           | 0.008 * (hidden / 384)^-0.5            | nanochat: embedding lr ~ 1 / sqrt(width)
+import { PolluxError } from '../util/index.ts'
 import { defaultLayerTypes, type ModelConfig, parseConfig } from './config.ts'
 
 /** A model and how it is trained, as the dial gives them. */
@@ -45,7 +46,7 @@ export function preset(name: PresetName): Preset {
 /** The preset of a depth (number of layers, at least 1). */
 export function presetForDepth(depth: number, name = `depth${depth}`): Preset {
   if (!Number.isInteger(depth) || depth < 1 || depth > 64) {
-    throw new Error(`preset: depth must be a whole number from 1 to 64, got ${depth}`)
+    throw new PolluxError(`preset: depth must be a whole number from 1 to 64, got ${depth}`)
   }
   const hidden = 64 * depth
   const heads = depth

@@ -5,6 +5,7 @@
 // a wrong weight. As the format asks, arrays must tile the data section with no hole and no overlap.
 // Format: huggingface/safetensors README ("Format"); the 100 MB cap on the header is the one used there.
 import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
+import { PolluxError } from '../util/index.ts'
 
 /** Largest header that is read or written (huggingface/safetensors MAX_HEADER_SIZE). */
 const maxHeaderBytes = 100_000_000
@@ -29,7 +30,7 @@ export interface SafetensorsFile {
 }
 
 /** A file that is not valid safetensors, or holds what this program does not read. */
-export class SafetensorsError extends Error {
+export class SafetensorsError extends PolluxError {
   constructor(path: string, problem: string, cause?: unknown) {
     super(`safetensors: ${path}: ${problem}`, { cause })
     this.name = 'SafetensorsError'

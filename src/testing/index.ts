@@ -7,3 +7,6 @@ export type { TempFolder } from './tempFolder.ts'
 
 // ---- numbers ----
 export { expectClose, fromBf16, normalArray, random, toBf16, type Tolerance } from './numbers.ts'
+
+// ---- batches ----
+export { type BatchShape, randomBatch, randomSource, repeatedSource } from './batches.ts'

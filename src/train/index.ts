@@ -1,5 +1,12 @@
 // ---- types ----
-
+export type * from './types.ts'
 // ---- the loop ----
 export { trainModel } from './loop.ts'
-export type * from './types.ts'
+export { defaultTrainingOptions } from './options.ts'
+export { type StepContext, type StepResult, trainStep } from './step.ts'
+export { type EvalResult, evaluate } from './evaluate.ts'
+export { checkpointFolder, savedOptions } from './resume.ts'
+export { SkipStep } from './skipStep.ts'
+// ---- figures ----
+export { bitsPerByte, maxViolation } from './metrics.ts'
+export { measurePeakGflops } from './peak.ts'

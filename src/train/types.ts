@@ -34,8 +34,11 @@ export interface SavableTokenizer {
   save(path: string): void | Promise<void>
 }
 
-/** How long to train: a number of steps (deterministic) or minutes of wall clock. */
-export type Horizon = { steps: number } | { minutes: number }
+/**
+ * How long to train: a number of steps; or minutes of wall clock, whose schedule follows the clock; or the
+ * progress (0 to 1) at which each step stood, which repeats a timed run exactly from its training_state.json.
+ */
+export type Horizon = { steps: number } | { minutes: number } | { progress: number[] }
 
 /** Options of training; `defaultTrainingOptions` fills all but the horizon and the batch shape. */
 export interface TrainingOptions {

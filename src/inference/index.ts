@@ -1,0 +1,3 @@
+// ---- token ids in, token ids out ----
+export { type GenerateOptions, generate, lastLogits } from './generate.ts'
+export { type SamplingOptions, sampleToken } from './sampling.ts'

@@ -1,0 +1,31 @@
+// The experts of a layer: E gated MLPs, of which each token meets the K that its router chose.
+//
+// Dropless: rows are sorted by expert and multiplied group by group, any number of rows each (Gale et al.
+// 2022, MegaBlocks). Shapes: R rows, D width, E experts, F inner width, S = R*K (row, expert) pairs.
+import { combine, geglu, groupedLinear } from '../ops/index.ts'
+import type { Tensor } from '../tensor/index.ts'
+import type { Routing } from './router.ts'
+import { gatedExpertsWeight, matrixWeight, type Weight } from './weight.ts'
+
+export class Experts {
+  readonly gateUp: Weight
+  readonly down: Weight
+
+  constructor(name: string, shape: { hiddenSize: number; experts: number; inner: number }) {
+    const { hiddenSize, experts, inner } = shape
+    this.gateUp = gatedExpertsWeight(`${name}.gate_up_proj`, experts, inner, hiddenSize)
+    this.down = matrixWeight(`${name}.down_proj`, [experts, hiddenSize, inner], 'matrix')
+  }
+
+  get weights(): Weight[] {
+    return [this.gateUp, this.down]
+  }
+
+  /** x [R, D] -> sum over a row's experts of weight * expert(x), [R, D] of the dtype of x. */
+  forward(x_RD: Tensor, routing: Routing): Tensor {
+    const { plan, weights } = routing
+    const inner_SF = geglu(groupedLinear(x_RD, this.gateUp.parameter, plan, { gather: true }))
+    const out_SD = groupedLinear(inner_SF, this.down.parameter, plan, { gather: false })
+    return combine(out_SD, weights, plan, { outDtype: x_RD.dtype })
+  }
+}

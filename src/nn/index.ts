@@ -1,0 +1,15 @@
+// ---- weights: roles, initial values ----
+export { type InitOptions, initialise } from './init.ts'
+export type { MatrixPart, Role, Weight } from './weight.ts'
+// ---- modules ----
+export { Attention, type AttentionContext, type AttentionShape } from './attention.ts'
+export { Experts } from './experts.ts'
+export { Mlp } from './mlp.ts'
+export { Norm } from './norm.ts'
+export { type RopeOptions, type RopeTable, ropeTable } from './rope.ts'
+export { type Router, type Routing, TopKRouter, type TopKRouterOptions } from './router.ts'
+export { matrixWeight } from './weight.ts'
+// ---- optimisers ----
+export { clipFactor, globalNorm } from './optim/clip.ts'
+export { Optimizer, type OptimizerOptions, type Update } from './optim/optimizer.ts'
+export { learningRateFactor, type ScheduleOptions } from './optim/schedule.ts'

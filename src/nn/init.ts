@@ -1,0 +1,32 @@
+// Initial values of every weight, in one place.
+import type { Rng } from '../util/index.ts'
+import type { Weight } from './weight.ts'
+
+export interface InitOptions {
+  /** Standard deviation of matrices and embedding (initializer_range). Default 0.02. */
+  std?: number
+}
+
+/**
+ * Fills weights in the order given, so equal seeds give equal models.
+ *
+ * | role      | values                                                                       |
+ * |-----------|------------------------------------------------------------------------------|
+ * | matrix    | N(0, std^2)   (Gemma 4; the norm after each block removes the scale anyway)   |
+ * | embedding | N(0, std^2)   (tied head: logits of std 0.02 sqrt(D), loss close to ln V)     |
+ * | router    | N(0, std^2)   (near-equal experts at the start)                               |
+ * | norm      | 1                                                                            |
+ * | postNorm  | 1                                                                            |
+ * | scale     | 1                                                                            |
+ */
+export function initialise(weights: Iterable<Weight>, rng: Rng, { std = 0.02 }: InitOptions = {}): void {
+  for (const { parameter, role } of weights) {
+    const data = parameter.data
+    if (role === 'matrix' || role === 'embedding' || role === 'router') {
+      for (let i = 0; i < data.length; i++) data[i] = std * rng.normal()
+    } else {
+      data.fill(1)
+    }
+    parameter.touch()
+  }
+}

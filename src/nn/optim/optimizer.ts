@@ -1,0 +1,52 @@
+// The optimiser of a model: Muon for hidden matrices and AdamW for the rest, or AdamW for all.
+import type { Compute } from '../../native/index.ts'
+import type { Tensor } from '../../tensor/index.ts'
+import type { Weight } from '../weight.ts'
+import { AdamW } from './adamw.ts'
+import { Muon } from './muon.ts'
+
+export interface OptimizerOptions {
+  kind: 'muon' | 'adamw'
+  /** Decoupled decay of matrices and router; embeddings, norms and scales are never decayed. */
+  weightDecay: number
+  /** Arithmetic of Newton-Schulz. */
+  compute?: Compute
+}
+
+/** Learning rates of one update, and the factor that gradients are read with (clipping). */
+export interface Update {
+  learningRate: number
+  matrixLearningRate: number
+  gradScale: number
+}
+
+export class Optimizer {
+  readonly weights: Weight[]
+  /** Updates done. */
+  step = 0
+  readonly #muon: Muon
+  readonly #adamw: AdamW
+
+  constructor(weights: Weight[], { kind, weightDecay, compute = 'bf16' }: OptimizerOptions) {
+    const decay = ({ role }: Weight): number => (role === 'matrix' || role === 'router' ? weightDecay : 0)
+    const byMuon = (weight: Weight): boolean => kind === 'muon' && weight.role === 'matrix'
+    this.weights = weights
+    this.#muon = new Muon(weights.filter(byMuon), { weightDecay: decay, compute })
+    this.#adamw = new AdamW(
+      weights.filter((weight) => !byMuon(weight)),
+      { weightDecay: decay },
+    )
+  }
+
+  update({ learningRate, matrixLearningRate, gradScale }: Update): void {
+    this.step++
+    this.#muon.update({ learningRate: matrixLearningRate, gradScale, step: this.step })
+    this.#adamw.update({ learningRate, gradScale, step: this.step })
+  }
+
+  /** Every f32 state array by name; load by writing into them. */
+  *state(): Generator<[string, Tensor]> {
+    yield* this.#muon.state()
+    yield* this.#adamw.state()
+  }
+}

@@ -1,0 +1,42 @@
+// Rotary position embedding: the tables of cosines and sines that ops/splitHeads rotates heads with.
+//
+// Pair i of a head is (i, i + C/2), turned by angle position * theta^(-2i/C). The proportional form of
+// Gemma 4's full-attention layers turns only the first pairs and leaves the rest without position; its
+// exponent still divides by the whole head width C, so the frequencies are those of a full rotation.
+// Su et al. 2021 (RoFormer); Barbero et al. 2024 (p-RoPE); gemma math/_positional_embeddings.py.
+import { fromArray, type Tensor } from '../tensor/index.ts'
+
+/** cos and sin, each f32 [positions, C/2]. */
+export interface RopeTable {
+  cos: Tensor
+  sin: Tensor
+}
+
+export interface RopeOptions {
+  /** Number of positions P. */
+  positions: number
+  /** Head width C, even. */
+  headDim: number
+  theta: number
+  /** Share of the C/2 pairs that turn. Default 1. */
+  share?: number
+}
+
+/** Builds a table; angles are computed in float64. */
+export function ropeTable({ positions, headDim, theta, share = 1 }: RopeOptions): RopeTable {
+  const pairs = headDim / 2
+  const turning = Math.floor((share * headDim) / 2)
+  const cos = new Float32Array(positions * pairs).fill(1)
+  const sin = new Float32Array(positions * pairs)
+  for (let i = 0; i < turning; i++) {
+    const frequency = theta ** ((-2 * i) / headDim)
+    for (let position = 0; position < positions; position++) {
+      cos[position * pairs + i] = Math.cos(position * frequency)
+      sin[position * pairs + i] = Math.sin(position * frequency)
+    }
+  }
+  return {
+    cos: fromArray(cos, [positions, pairs], { dtype: 'f32' }),
+    sin: fromArray(sin, [positions, pairs], { dtype: 'f32' }),
+  }
+}

@@ -1,0 +1,78 @@
+// One step of training: forward and backward over its micro-batches, then clip, check, update.
+//
+// Everything but the weights, their gradients and the optimiser's state lives in a memory scope that ends
+// with each micro-batch, so a step leaves nothing behind. A step is a mean over all its target tokens: each
+// micro-batch counts by its share of them.
+import type { Decoder } from '../model/index.ts'
+import { clipFactor, globalNorm, type Optimizer } from '../nn/index.ts'
+import { scale } from '../ops/index.ts'
+import { memoryScope, Tape } from '../tensor/index.ts'
+import { RoutingMeter, type RoutingMetrics } from './metrics.ts'
+import type { SkipStep } from './skipStep.ts'
+import type { Batch, TrainingOptions } from './types.ts'
+
+/** What a step works on. */
+export interface StepContext {
+  model: Decoder
+  optimizer: Optimizer
+  skipStep: SkipStep
+  options: TrainingOptions
+}
+
+export interface StepResult extends RoutingMetrics {
+  /** Mean over the targets of the step, nats. */
+  loss: number
+  /** Targets of the step, and the bytes of text they stand for. */
+  targets: number
+  numBytes: number
+  gradNorm: number
+  skipped: boolean
+}
+
+/** Runs one step. `batches` are its micro-batches. */
+export function trainStep(
+  context: StepContext,
+  batches: Batch[],
+  rates: { learningRate: number; matrixLearningRate: number },
+): StepResult {
+  const { model, optimizer, skipStep, options } = context
+  const targets = batches.map(countTargets)
+  const total = Math.max(
+    1,
+    targets.reduce((sum, count) => sum + count, 0),
+  )
+  const meter = new RoutingMeter()
+  model.zeroGrad()
+  let loss = 0
+  batches.forEach((batch, i) => {
+    const share = targets[i] / total
+    if (share > 0) loss += share * forwardBackward(context, batch, share, meter)
+  })
+  const gradNorm = globalNorm(optimizer.weights)
+  const skipped = skipStep.isSpike(loss, gradNorm)
+  if (!skipped) optimizer.update({ ...rates, gradScale: clipFactor(gradNorm, options.clip) })
+  const numBytes = batches.reduce((sum, batch) => sum + batch.numBytes, 0)
+  return { loss, targets: total, numBytes, gradNorm, skipped, ...meter.result() }
+}
+
+/** Adds the gradients of a micro-batch, weighted with its share of the step; returns its own mean loss. */
+function forwardBackward({ model, options }: StepContext, batch: Batch, share: number, meter: RoutingMeter): number {
+  using _scope = memoryScope()
+  using tape = new Tape()
+  const input = { ...batch, batch: options.batch, time: options.time }
+  const { loss, routings } = model.loss(input, batch.targets, {
+    compute: options.compute,
+    residual: options.residual,
+    activationCheckpointing: options.activationCheckpointing,
+    lossWeight: share,
+  })
+  tape.backward(share === 1 ? loss : scale(loss, share))
+  meter.add(routings)
+  return loss.item()
+}
+
+function countTargets({ targets }: Batch): number {
+  let count = 0
+  for (const target of targets) if (target >= 0) count++
+  return count
+}
