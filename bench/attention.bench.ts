@@ -61,7 +61,7 @@ export async function run(report: Report, options: BenchOptions): Promise<void> 
     if (options.filter && !label.includes(options.filter)) continue
     const samplers: Sampler[] = [localSampler(call)]
     if (peer) samplers.push(peer.sampler({ backward: withBackward }))
-    const seconds = await interleave(samplers, { minSeconds: 0.1 })
+    const seconds = await interleave(samplers, { minSeconds: 0.1, note: report.note })
     report.row({
       case: label,
       value: seconds[0] * 1000,

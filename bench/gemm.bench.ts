@@ -52,7 +52,7 @@ export async function run(report: Report, options: BenchOptions): Promise<void> 
       for (const shape of shapes) {
         const label = `${dtype} ${form} ${shape.join('x')}`
         if (options.filter && !label.includes(options.filter)) continue
-        const [value, peerValue] = await measure(dtype, form, shape, peer)
+        const [value, peerValue] = await measure(dtype, form, shape, peer, report.note)
         ours.push(value)
         if (peerValue !== null) ratios.push(value / peerValue)
         report.row(gflops(label, value, peerValue))
@@ -75,6 +75,7 @@ async function measure(
   form: Form,
   shape: readonly [number, number, number],
   peer: Peer | undefined,
+  note: Report['note'],
 ): Promise<[number, number | null]> {
   const [m, k, n] = shape
   const seed = 1 + m + 3 * k + 7 * n
@@ -89,7 +90,7 @@ async function measure(
     samplers.push(peer.sampler())
     await sleep(20)
   }
-  const seconds = await interleave(samplers)
+  const seconds = await interleave(samplers, { note })
   return [flops / seconds[0] / 1e9, peer ? flops / seconds[1] / 1e9 : null]
 }
 

@@ -42,7 +42,7 @@ export async function run(report: Report, options: BenchOptions): Promise<void> 
     for (const [form, { grouped, dense }] of Object.entries(cases)) {
       const label = `${form} ${size}`
       if (options.filter && !label.includes(options.filter)) continue
-      const [ours, peer] = await interleave([localSampler(grouped), localSampler(dense)])
+      const [ours, peer] = await interleave([localSampler(grouped), localSampler(dense)], { note: report.note })
       const flops = 2 * rows * k * n
       ratios.push(peer / ours)
       report.row({

@@ -21,3 +21,12 @@ it('asks each sampler in turn for as many calls as fill a sample', async () => {
   expect(seconds).toEqual([0.5, 0.25])
   expect(calls).toEqual(['a1', 'a1', 'a1', 'b1', 'b1', 'b1', 'a2', 'b4', 'a2', 'b4'])
 })
+
+it('says when samples lie so far apart that they mean little', async () => {
+  const notes: string[] = []
+  let turn = 0
+  const options = { rounds: 8, minSeconds: 0, pauseMs: 0, note: (text: string) => notes.push(text) }
+  await interleave([() => (turn++ % 2 === 0 ? 1 : 2)], options)
+  await interleave([() => 1], options)
+  expect(notes).toEqual(['unsteady: the middle half of the samples spreads by 2.00; measure again alone'])
+})

@@ -15,6 +15,8 @@ export interface TimingOptions {
   minSeconds?: number
   /** Pause between samples. Default 10. */
   pauseMs?: number
+  /** Told when samples lie so far apart that something else must have been running. */
+  note?: (text: string) => void
 }
 
 /** A sampler of a function of this process. */
@@ -57,5 +59,15 @@ export async function interleave(samplers: readonly Sampler[], options: TimingOp
       samples[i].push(await sampler(iterations[i]))
     }
   }
+  const spread = Math.max(...samples.map(spreadOf))
+  if (spread > 1.25)
+    options.note?.(`unsteady: the middle half of the samples spreads by ${spread.toFixed(2)}; measure again alone`)
   return samples.map(median)
+}
+
+/** Third quartile over first quartile. */
+function spreadOf(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))]
+  return at(0.75) / at(0.25)
 }
