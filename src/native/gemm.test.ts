@@ -14,7 +14,15 @@ function valuesOf(array: NumberArray): Float32Array {
 }
 
 /** C[m,n] of float64, from operands already in the given orientations. */
-function reference(a: Float32Array, b: Float32Array, m: number, n: number, k: number, ta: boolean, tb: boolean): Float64Array {
+function reference(
+  a: Float32Array,
+  b: Float32Array,
+  m: number,
+  n: number,
+  k: number,
+  ta: boolean,
+  tb: boolean,
+): Float64Array {
   const c = new Float64Array(m * n)
   for (let i = 0; i < m; i++)
     for (let j = 0; j < n; j++) {
@@ -57,7 +65,18 @@ function pack(b: NumberArray, tb: boolean, k: number, n: number, batch: number, 
 }
 
 function check(test: Case): void {
-  const { m, n, k, ta = false, tb = false, compute = 'f32', batch = 1, alpha = 1, accumulate = false, offset = 0 } = test
+  const {
+    m,
+    n,
+    k,
+    ta = false,
+    tb = false,
+    compute = 'f32',
+    batch = 1,
+    alpha = 1,
+    accumulate = false,
+    offset = 0,
+  } = test
   const { a: da = compute, b: db = compute, c: dc = 'f32' } = test
   const rng = random(m * 7 + n * 3 + k)
   const a = arrayOf(da, normalArray(rng, batch * m * k + offset)).subarray(offset)
@@ -88,7 +107,15 @@ describe('gemm', () => {
       for (const tb of flags)
         for (const packed of flags)
           it(`${compute} ta=${ta} tb=${tb} packed=${packed} equals the plain product at odd sizes`, () => {
-            for (const [m, n, k] of [[1, 1, 1], [2, 3, 5], [7, 17, 33], [13, 31, 64], [65, 47, 100], [33, 16, 32], [100, 130, 257]])
+            for (const [m, n, k] of [
+              [1, 1, 1],
+              [2, 3, 5],
+              [7, 17, 33],
+              [13, 31, 64],
+              [65, 47, 100],
+              [33, 16, 32],
+              [100, 130, 257],
+            ])
               check({ m, n, k, ta, tb, packed, compute })
           })
     it(`${compute} converts between f32 and bf16 on the way in and out`, () => {
@@ -98,7 +125,8 @@ describe('gemm', () => {
     })
     it(`${compute} accumulates, scales and runs batches`, () => {
       for (const c of ['f32', 'bf16'] as const)
-        for (const packed of flags) check({ m: 19, n: 37, k: 48, c, compute, packed, accumulate: true, alpha: 0.5, batch: 3 })
+        for (const packed of flags)
+          check({ m: 19, n: 37, k: 48, c, compute, packed, accumulate: true, alpha: 0.5, batch: 3 })
     })
     it(`${compute} sums more k than one block holds`, () => {
       for (const ta of flags) for (const c of ['f32', 'bf16'] as const) check({ m: 14, n: 18, k: 2500, ta, c, compute })
