@@ -7,7 +7,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { kernels } from '../native/index.ts'
 import { PolluxError } from '../util/index.ts'
-import { parseConfig } from './config.ts'
+import { type ModelConfig, parseConfig } from './config.ts'
 import { Decoder } from './decoder.ts'
 import { recoverFolder } from './replaceFolder.ts'
 import { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from './safetensors.ts'
@@ -38,9 +38,24 @@ export function saveModel(folder: string, model: Decoder, { dtype = 'bf16' }: Sa
     top_k: 64,
     top_p: 0.95,
   }
-  writeJson(join(folder, 'config.json'), { ...model.config, dtype: dtype === 'bf16' ? 'bfloat16' : 'float32' })
+  writeJson(join(folder, 'config.json'), configFile(model.config, dtype))
   writeJson(join(folder, 'generation_config.json'), generation)
   writeSafetensors(join(folder, 'model.safetensors'), storedTensors(model, dtype), { format: 'pt' })
+}
+
+/** The config with what transformers would otherwise fill with defaults of its own. */
+function configFile(config: ModelConfig, dtype: 'bf16' | 'f32'): Record<string, unknown> {
+  return {
+    ...config,
+    global_head_dim: config.head_dim,
+    num_global_key_value_heads: config.num_key_value_heads,
+    hidden_size_per_layer_input: 0,
+    num_kv_shared_layers: 0,
+    use_double_wide_mlp: false,
+    attention_k_eq_v: false,
+    attention_bias: false,
+    dtype: dtype === 'bf16' ? 'bfloat16' : 'float32',
+  }
 }
 
 /**

@@ -24,6 +24,7 @@ test.each([
   ['layer_types', ['full_attention'], /list of 6 entries/],
   ['layer_types', Array(6).fill('linear_attention'), /linear_attention/],
   ['attention_k_eq_v', true, /nothing else is computed/],
+  ['global_head_dim', 512, /that of the sliding layers \(64\), got 512/],
   ['tie_word_embeddings', false, /tie_word_embeddings/],
   ['eos_token_id', 8192, /below vocab_size/],
   ['rope_parameters', { full_attention: { rope_type: 'yarn', rope_theta: 1 } }, /rope_type/],

@@ -151,7 +151,7 @@ export function parseConfig(source: unknown): ModelConfig {
     eos_token_id: tokenId(given, 'eos_token_id'),
     pad_token_id: tokenId(given, 'pad_token_id'),
   }
-  checkRelations(config)
+  checkRelations(config, given)
   return config
 }
 
@@ -178,7 +178,7 @@ function checkArchitecture(given: Record<string, unknown>): void {
   }
 }
 
-function checkRelations(config: ModelConfig): void {
+function checkRelations(config: ModelConfig, given: Record<string, unknown>): void {
   const { num_attention_heads: heads, num_key_value_heads: kvHeads } = config
   if (heads % kvHeads !== 0) {
     throw new ConfigError('num_key_value_heads', `a divisor of num_attention_heads (${heads})`, kvHeads)
@@ -188,6 +188,14 @@ function checkRelations(config: ModelConfig): void {
     throw new ConfigError('top_k_experts', `at most num_experts (${config.num_experts})`, config.top_k_experts)
   }
   if (config.rms_norm_eps <= 0) throw new ConfigError('rms_norm_eps', 'above 0', config.rms_norm_eps)
+  // full layers of Gemma 4 may have heads of their own; here all layers share one kind
+  for (const [field, own] of [
+    ['global_head_dim', config.head_dim],
+    ['num_global_key_value_heads', kvHeads],
+  ] as const) {
+    const value = given[field] ?? own
+    if (value !== own) throw new ConfigError(field, `that of the sliding layers (${own})`, value)
+  }
   for (const field of ['bos_token_id', 'eos_token_id', 'pad_token_id'] as const) {
     const id = config[field]
     if (id !== null && id >= config.vocab_size) {

@@ -22,7 +22,7 @@ export interface RopeOptions {
   share?: number
 }
 
-/** Builds a table; angles are computed in float64. */
+/** Builds a table that outlives the current memory scope; angles are computed in float64. */
 export function ropeTable({ positions, headDim, theta, share = 1 }: RopeOptions): RopeTable {
   const pairs = headDim / 2
   const turning = Math.floor((share * headDim) / 2)
@@ -35,8 +35,11 @@ export function ropeTable({ positions, headDim, theta, share = 1 }: RopeOptions)
       sin[position * pairs + i] = Math.sin(position * frequency)
     }
   }
-  return {
-    cos: fromArray(cos, [positions, pairs], { dtype: 'f32' }),
-    sin: fromArray(sin, [positions, pairs], { dtype: 'f32' }),
-  }
+  return { cos: lasting(fromArray(cos, [positions, pairs])), sin: lasting(fromArray(sin, [positions, pairs])) }
+}
+
+/** Takes a tensor out of the scope it was made in: tables live as long as their model. */
+function lasting(tensor: Tensor): Tensor {
+  tensor.storage.moveTo(null)
+  return tensor
 }

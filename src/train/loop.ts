@@ -3,7 +3,7 @@
 // The schedule reads one number, progress in [0, 1]: steps done over steps in all, or seconds over seconds.
 // With steps, a run that is stopped and resumed computes the same bits as one that is not; with minutes the
 // clock decides, and what it decided is kept in the state.
-import { Decoder, activeParameters, flopsPerToken } from '../model/index.ts'
+import { activeParameters, Decoder, flopsPerToken, type ModelConfig } from '../model/index.ts'
 import { learningRateFactor, Optimizer } from '../nn/index.ts'
 import { kernels } from '../native/index.ts'
 import { PolluxError, Rng } from '../util/index.ts'
@@ -59,12 +59,12 @@ export async function trainModel(request: TrainRequest): Promise<Summary> {
 }
 
 async function startRun(request: TrainRequest): Promise<Run> {
-  const { config, runFolder, loader } = request
+  const { runFolder, loader } = request
   const resume = request.resume === true
   if (resume && runFolder === undefined) throw new PolluxError('train: resume needs runFolder, got none')
   const saved = resume ? savedOptions(runFolder!) : {}
   const options = completeOptions({ ...saved, ...request.training })
-  const model = new Decoder(config).initialise(new Rng(options.seed))
+  const model = new Decoder(modelConfig(request)).initialise(new Rng(options.seed))
   const { optimizer: kind, weightDecay, compute } = options
   const optimizer = new Optimizer(model.weights, { kind, weightDecay, compute })
   const progress: Progress = { step: 0, tokens: 0, skippedSteps: 0, secondsElapsed: 0, history: [] }
@@ -79,6 +79,16 @@ async function startRun(request: TrainRequest): Promise<Run> {
     recent: [],
     lastSave: { step: resume ? progress.step : -1, seconds: progress.secondsElapsed },
   }
+}
+
+/** The config, with the tokenizer's end of text where it names none. */
+function modelConfig({ config, tokenizer }: TrainRequest): ModelConfig {
+  if (!tokenizer) return config
+  if (tokenizer.vocabSize > config.vocab_size) {
+    const requirement = `at least the tokenizer's ${tokenizer.vocabSize}`
+    throw new PolluxError(`train: config.vocab_size must be ${requirement}, got ${config.vocab_size}`)
+  }
+  return { ...config, eos_token_id: config.eos_token_id ?? tokenizer.eosId ?? null }
 }
 
 function describe({ model, options, progress }: RunParts): StartInfo {

@@ -1,8 +1,9 @@
 // AdamW (Kingma & Ba 2015; Loshchilov & Hutter 2019): two moments a weight, in f32, decay apart from the
 // gradient. The kernel does one pass over weight, gradient and moments.
 import { kernels } from '../../native/index.ts'
-import { type Tensor, zeros } from '../../tensor/index.ts'
+import type { Tensor } from '../../tensor/index.ts'
 import type { Weight } from '../weight.ts'
+import { newState } from './state.ts'
 
 export interface AdamWOptions {
   /** Default 0.9. */
@@ -30,7 +31,7 @@ export class AdamW {
   constructor(weights: Weight[], options: AdamWOptions) {
     this.weights = weights
     this.options = options
-    this.#moments = weights.map(({ parameter }) => ({ m: zeros(parameter.shape), v: zeros(parameter.shape) }))
+    this.#moments = weights.map((weight) => ({ m: newState(weight), v: newState(weight) }))
   }
 
   update({ learningRate, gradScale, step }: UpdateStep): void {

@@ -2,9 +2,10 @@
 // matrix learns at the same speed. Jordan et al. 2024 (Newton-Schulz, 5 iterations, on the fast product).
 // Fused matrices and stacks of experts are updated as the separate matrices they are (weight.ts).
 import { type Compute, kernels } from '../../native/index.ts'
-import { type Tensor, zeros } from '../../tensor/index.ts'
+import type { Tensor } from '../../tensor/index.ts'
 import type { Weight } from '../weight.ts'
 import type { UpdateStep } from './adamw.ts'
+import { newState } from './state.ts'
 
 export interface MuonOptions {
   /** Default 0.95. */
@@ -22,7 +23,7 @@ export class Muon {
   constructor(weights: Weight[], options: MuonOptions) {
     this.weights = weights
     this.options = options
-    this.#momenta = weights.map(({ parameter }) => zeros(parameter.shape))
+    this.#momenta = weights.map(newState)
   }
 
   update({ learningRate, gradScale }: UpdateStep): void {
