@@ -1,0 +1,69 @@
+// What attention forward and backward share: packing from views of either dtype, scratch layout, visible ranges.
+//
+// Both never hold more than a small block of the T x T scores (Dao et al. 2022, "FlashAttention"). The mask is one
+// range of keys per query, [first, last], both ends non-decreasing: the keys that a block of queries sees, and the
+// queries that see a block of keys, are then ranges too, found by looking at the ends; nothing outside is computed.
+#pragma once
+#include <math.h>
+#include "kernels/block_gemm.h"
+#include "kernels/kernels.h"
+
+namespace pollux::POLLUX_NS {
+
+// Blocks start at multiples of this: a bf16 product takes k in steps of 32, and a panel is 16 columns.
+constexpr int64_t kAlign = 32;
+
+static inline int64_t round_down(int64_t x, int64_t multiple) { return x / multiple * multiple; }
+static inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+
+// Elements from one row of floats to the next, so that every row starts at a whole vector.
+static inline int64_t float_ld(int64_t columns) { return round_up(columns, kPanel); }
+
+// block_gemm.h's packing, from a View at an element offset.
+template <class T>
+static inline void pack_a(View x, int64_t offset, int64_t ld, const int32_t* index, int64_t m, int64_t k, T* dst, int64_t dst_ld) {
+  POLLUX_DISPATCH(x.dtype, S, (pack_a<T, S>((const S*)x.data + offset, ld, index, m, k, dst, dst_ld)));
+}
+template <class T> static inline void pack_b(View x, int64_t offset, int64_t ld, int64_t k, int64_t n, T* dst) {
+  POLLUX_DISPATCH(x.dtype, S, (pack_b<T, S>((const S*)x.data + offset, ld, k, n, dst)));
+}
+template <class T> static inline void pack_bt(View x, int64_t offset, int64_t ld, int64_t k, int64_t n, T* dst) {
+  POLLUX_DISPATCH(x.dtype, S, (pack_bt<T, S>((const S*)x.data + offset, ld, k, n, dst)));
+}
+
+// Hands out pieces of one scratch buffer. A layout function runs twice: with base null it counts the bytes.
+struct Carver {
+  char* base;
+  size_t used = 0;
+  template <class T> T* take(int64_t elements) {
+    T* piece = (T*)(base + used);
+    used += size_t(round_up(elements * int64_t(sizeof(T)), 64));
+    return piece;
+  }
+};
+
+// First index i of [0, n) with x[i] >= bound (n if none); x is non-decreasing.
+static inline int64_t first_at_least(const int32_t* x, int64_t n, int64_t bound) {
+  int64_t low = 0, high = n;
+  while (low < high) {
+    int64_t middle = (low + high) / 2;
+    if (x[middle] >= bound)
+      high = middle;
+    else
+      low = middle + 1;
+  }
+  return low;
+}
+
+// dst[i] = factor * src[i], converted.
+template <class D> static inline void write_row(const float* src, int64_t n, float factor, D* dst) {
+#if POLLUX_SCALAR
+  for (int64_t i = 0; i < n; i++) dst[i] = from_float<D>(src[i] * factor);
+#else
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(dst + i, load(src + i) * factor);
+  if (i < n) store_part(dst + i, load_part(src + i, int(n - i)) * factor, int(n - i));
+#endif
+}
+
+}  // namespace pollux::POLLUX_NS
