@@ -6,6 +6,7 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import type { TokenizerKernels } from './tokenizer.ts'
 
 /** Data as kernels take it: f32, or bf16 bits. */
 export type NumberArray = Float32Array | Uint16Array
@@ -17,7 +18,7 @@ type MaybeInts = Int32Array | null
 type MaybeBytes = Uint8Array | null
 
 /** Every function of the addon. */
-export interface Kernels {
+export interface Kernels extends TokenizerKernels {
   /** Instruction set in force: scalar, avx2, avx512, avx512bf16, amx, amxemu or neon. */
   readonly isa: string
   /** Comma-separated list of those this CPU can run, best first. */
