@@ -1,6 +1,7 @@
 // tokenizer.json on disk: written aside and renamed, read with bounds on size and depth.
 import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { PolluxError } from '../util/index.ts'
 import { utf8Decoder } from './bytes.ts'
 import { fault, fromJson, type TokenizerJson } from './json.ts'
 import type { TokenizerParts } from './tokenizer.ts'
@@ -17,7 +18,7 @@ export function writeTokenizerFile(path: string, json: TokenizerJson): void {
     renameSync(aside, target)
   } catch (error) {
     rmSync(aside, { force: true })
-    throw new Error(`Tokenizer.save: could not write ${target}: ${(error as Error).message}`, { cause: error })
+    throw new PolluxError(`Tokenizer.save: could not write ${target}: ${(error as Error).message}`, { cause: error })
   }
 }
 
@@ -26,14 +27,17 @@ export function readTokenizerFile(path: string): TokenizerParts {
   const stat = statSync(path, { throwIfNoEntry: false })
   const file = stat?.isDirectory() ? join(path, 'tokenizer.json') : path
   const found = statSync(file, { throwIfNoEntry: false })
-  if (found === undefined) throw new Error(`Tokenizer.load: no file ${file}`)
+  if (found === undefined) throw new PolluxError(`Tokenizer.load: no file ${file}`)
   if (found.size > MAX_FILE_BYTES) {
-    throw new Error(`Tokenizer.load: a file must have at most ${MAX_FILE_BYTES} bytes, got ${found.size} in ${file}`)
+    throw new PolluxError(
+      `Tokenizer.load: a file must have at most ${MAX_FILE_BYTES} bytes, got ${found.size} in ${file}`,
+    )
   }
   try {
     return fromJson(parse(readFileSync(file)))
   } catch (error) {
-    throw new Error(`${(error as Error).message}\n  in ${file}`, { cause: error })
+    const hint = error instanceof PolluxError ? error.hint : undefined
+    throw new PolluxError(`${(error as Error).message}, in ${file}`, { cause: error, hint })
   }
 }
 

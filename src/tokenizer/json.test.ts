@@ -178,7 +178,7 @@ describe('reading a tokenizer.json', () => {
       try {
         expect(Tokenizer.load(join(folder, 'bad.json')).decode([300])).not.toBe('')
       } catch (error) {
-        expect((error as Error).message).toMatch(/^Tokenizer|^the pattern/)
+        expect((error as Error).message).toMatch(/^Tokenizer/)
       }
     }
   })

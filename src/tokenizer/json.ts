@@ -3,6 +3,7 @@
 // Written form: BPE model, Split (Regex, Isolated) + ByteLevel pre-tokenizer, ByteLevel decoder; special tokens stand in the
 // vocabulary as well as in added_tokens, so that every reader gives them the ids meant. Read form: the same,
 // and other byte-level files whose meaning we can keep to the letter. All else is refused by name.
+import { PolluxError } from '../util/index.ts'
 import { bytesOfName, nameOfBytes, utf8 } from './bytes.ts'
 import { checkPortable, PATTERNS } from './pattern.ts'
 import { checkSpecialTokens } from './special.ts'
@@ -35,7 +36,7 @@ export interface TokenizerJson {
 const MAX_TOKENS = 1 << 22
 const BYTE_LEVEL = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false }
 
-/** The content of tokenizer.json. @throws TypeError if the pattern means something else to other readers. */
+/** The content of tokenizer.json. @throws PolluxError if the pattern means something else to other readers. */
 export function toJson({ tokens, merges, specialTokens, pattern }: TokenizerParts): TokenizerJson {
   const source = typeof pattern === 'string' ? pattern : pattern.source
   checkPortable('Tokenizer.toJSON', source)
@@ -75,8 +76,8 @@ export function toJson({ tokens, merges, specialTokens, pattern }: TokenizerPart
 }
 
 /** The error of a file that cannot be taken. */
-export function fault(what: string): Error {
-  return new Error(`Tokenizer.load: the file ${what}`)
+export function fault(what: string): PolluxError {
+  return new PolluxError(`Tokenizer.load: the file ${what}`)
 }
 
 function record(value: unknown, name: string): Record<string, unknown> {
@@ -105,7 +106,7 @@ function expectValues(object: Record<string, unknown>, name: string, expected: R
   }
 }
 
-/** Parts of a tokenizer from the content of tokenizer.json. @throws Error naming what is corrupt or foreign. */
+/** Parts of a tokenizer from the content of tokenizer.json. @throws PolluxError naming what is corrupt or foreign. */
 export function fromJson(json: unknown): TokenizerParts {
   const root = record(json, 'the root')
   expectValues(root, 'root', { normalizer: [null, undefined] })

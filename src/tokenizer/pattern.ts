@@ -4,6 +4,7 @@
 // lies between matches is a chunk as well. The patterns of GPT-2 and GPT-4 in the spellings below run natively
 // (native/tokenizer/splitter.h); any other runs in JavaScript. tokenizer.json is read as Oniguruma's dialect, which
 // means something else by \s, \d, \w, \b, `.`, `^` and `$`: a pattern to be saved avoids them, so it is the same to all.
+import { PolluxError } from '../util/index.ts'
 import { escapeBytes, escapedLength, utf8Scratch } from './bytes.ts'
 
 const CONTRACTION = String.raw`'(?:[sSdDmMtT]|[lL][lL]|[vV][eE]|[rR][eE])`
@@ -57,17 +58,17 @@ export interface Pattern {
   regex: RegExp
 }
 
-/** Compiles a pattern. @throws TypeError naming `op` when it is no regular expression of flag u or v. */
+/** Compiles a pattern. @throws PolluxError naming `op` when it is no regular expression of flag u or v. */
 export function compilePattern(op: string, pattern: string | RegExp): Pattern {
   const source = typeof pattern === 'string' ? pattern : pattern.source
   if (typeof pattern !== 'string' && (!/[uv]/.test(pattern.flags) || /[ims]/.test(pattern.flags))) {
-    throw new TypeError(
+    throw new PolluxError(
       `${op}: the pattern must have the flag u or v and neither i, m nor s, got /${source}/${pattern.flags}`,
     )
   }
   const regex = compile(source, 'gu') ?? compile(source, 'gv')
   if (regex === undefined || source === '') {
-    throw new TypeError(`${op}: the pattern must be a regular expression with flag u or v, got ${source}`)
+    throw new PolluxError(`${op}: the pattern must be a regular expression with flag u or v, got ${source}`)
   }
   return { source, code: NATIVE_CODES.get(source), regex }
 }
@@ -87,9 +88,9 @@ export function checkPortable(op: string, source: string): void {
     .replace(/\[[^\]]*\]/gu, (set) => set.replace(/[.^$]/g, ''))
   const found = /\\[sSdDwWbB]|\(\?[a-z-]*[ims]|[.^$]/u.exec(withoutClasses)
   if (found === null) return
-  throw new TypeError(
-    `${op}: the pattern must mean the same to every reader of tokenizer.json, got ${found[0]} in ${source}\n` +
-      String.raw`hint: write \p{White_Space} for \s, \p{Nd} for \d, [^\n] for . and [aA] for a case-insensitive a`,
+  throw new PolluxError(
+    `${op}: the pattern must mean the same to every reader of tokenizer.json, got ${found[0]} in ${source}`,
+    { hint: String.raw`write \p{White_Space} for \s, \p{Nd} for \d, [^\n] for . and [aA] for a case-insensitive a` },
   )
 }
 

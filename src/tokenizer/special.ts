@@ -1,4 +1,5 @@
 // Special tokens: the default list, and the rules every list must keep.
+import { PolluxError } from '../util/index.ts'
 
 /**
  * Default special tokens, ids from 0. The first five are Gemma's (pad 0, eos 1, bos 2, unk 3, mask 4); turns, thought,
@@ -10,21 +11,23 @@ export const DEFAULT_SPECIAL_TOKENS: readonly string[] = [
   ...['<|image>', '<|image|>', '<image|>', '<|audio>', '<|audio|>', '<audio|>', '<|video|>'],
 ]
 
-/** Names under which vocabularies keep a role, ours first. */
+const EOS = ['<eos>', '</s>', '<|endoftext|>', '<|end_of_text|>']
+
+/** Names under which vocabularies keep a role, ours first. What opens a document or fills places may be what closes one. */
 export const ROLES = {
-  eos: ['<eos>', '</s>', '<|endoftext|>', '<|end_of_text|>'],
-  bos: ['<bos>', '<s>', '<|begin_of_text|>', '<|endoftext|>'],
-  pad: ['<pad>', '<|pad|>'],
-} as const
+  eos: EOS,
+  bos: ['<bos>', '<s>', '<|begin_of_text|>', ...EOS],
+  pad: ['<pad>', '<|pad|>', ...EOS],
+}
 
 /** Checks a list of special tokens: texts of two characters or more, well-formed, no two alike. */
 export function checkSpecialTokens(op: string, tokens: readonly string[]): void {
   const seen = new Set<string>()
   for (const token of tokens) {
     if (typeof token !== 'string' || token.length < 2 || !token.isWellFormed()) {
-      throw new TypeError(`${op}: a special token must be text of 2 characters or more, got ${JSON.stringify(token)}`)
+      throw new PolluxError(`${op}: a special token must be text of 2 characters or more, got ${JSON.stringify(token)}`)
     }
-    if (seen.has(token)) throw new RangeError(`${op}: special tokens must differ, got ${JSON.stringify(token)} twice`)
+    if (seen.has(token)) throw new PolluxError(`${op}: special tokens must differ, got ${JSON.stringify(token)} twice`)
     seen.add(token)
   }
 }

@@ -158,6 +158,11 @@ describe('special tokens', () => {
     expect([...nested.encode('<a><b>[x]<a>', { allowSpecial: true })]).toEqual([1, 2, 0])
   })
 
+  it('let the end of a document open one and fill places where nothing else does', async () => {
+    const lone = await trainTokenizer(['some text'], { vocabSize: 258, specialTokens: ['<x>', '<eos>'] })
+    expect([lone.eosId, lone.bosId, lone.padId]).toEqual([1, 1, 1])
+  })
+
   it('say which role is missing', async () => {
     const bare = await trainTokenizer(['some text'], { vocabSize: 256, specialTokens: [] })
     expect(() => bare.eosId).toThrow('Tokenizer.eosId: needs a special token <eos>, got none')

@@ -174,17 +174,17 @@ export class Tokenizer {
     return this.#role('eos')
   }
 
-  /** Id of the token that begins a document. @throws RangeError if there is none. */
+  /** Id of the token that begins a document; without one, eosId. @throws RangeError if there is neither. */
   get bosId(): number {
     return this.#role('bos')
   }
 
-  /** Id that fills unused places. @throws RangeError if there is none. */
+  /** Id that fills unused places; without one, eosId. @throws RangeError if there is neither. */
   get padId(): number {
     return this.#role('pad')
   }
 
-  /** The tokenizer as a Hugging Face tokenizer.json. @throws TypeError if the pattern cannot be carried. */
+  /** The tokenizer as a Hugging Face tokenizer.json. @throws PolluxError if the pattern cannot be carried. */
   toJSON(): TokenizerJson {
     return toJson({
       tokens: [...this.#tokens],
@@ -199,12 +199,12 @@ export class Tokenizer {
     writeTokenizerFile(path, this.toJSON())
   }
 
-  /** Reads a tokenizer.json, or the one in folder `path`. @throws Error saying what is wrong with it. */
+  /** Reads a tokenizer.json, or the one in folder `path`. @throws PolluxError saying what is wrong with it. */
   static load(path: string): Tokenizer {
     return new Tokenizer(readTokenizerFile(path))
   }
 
-  /** A tokenizer from the content of a tokenizer.json. @throws Error saying what is wrong with it. */
+  /** A tokenizer from the content of a tokenizer.json. @throws PolluxError saying what is wrong with it. */
   static fromJSON(json: unknown): Tokenizer {
     return new Tokenizer(fromJson(json))
   }

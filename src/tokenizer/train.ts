@@ -1,5 +1,6 @@
 // Trains a tokenizer on texts; the work is native (native/tokenizer/trainer.h).
 import { kernels } from '../native/index.ts'
+import { PolluxError } from '../util/index.ts'
 import { utf8, utf8Scratch } from './bytes.ts'
 import { checkPortable, chunksOfText, compilePattern, DEFAULT_PATTERN, type Pattern } from './pattern.ts'
 import { checkSpecialTokens, DEFAULT_SPECIAL_TOKENS } from './special.ts'
@@ -23,7 +24,7 @@ function checkOptions({ vocabSize, specialTokens = DEFAULT_SPECIAL_TOKENS, patte
   checkSpecialTokens(OP, specialTokens)
   const least = 256 + specialTokens.length
   if (!Number.isInteger(vocabSize) || vocabSize < least || vocabSize > LARGEST_VOCABULARY) {
-    throw new RangeError(
+    throw new PolluxError(
       `${OP}: vocabSize must be a whole number from ${least} (256 bytes and ${specialTokens.length} special tokens) ` +
         `to ${LARGEST_VOCABULARY}, got ${vocabSize}`,
     )
@@ -36,7 +37,7 @@ function checkOptions({ vocabSize, specialTokens = DEFAULT_SPECIAL_TOKENS, patte
 /**
  * Trains byte-level BPE on `texts`, one string a document. The result depends on texts and options only: not on the
  * number of threads, nor on the order of the documents.
- * @throws RangeError or TypeError for options it cannot use, or when there is no text at all.
+ * @throws PolluxError for options it cannot use, or when there is no text at all.
  */
 export async function trainTokenizer(
   texts: Iterable<string> | AsyncIterable<string>,
@@ -65,7 +66,7 @@ async function addTexts(trainer: number, split: Pattern, texts: Iterable<string>
       kernels.bpeAddChunks(trainer, bytes, ends, ends.length)
     }
   }
-  if (characters === 0) throw new RangeError(`${OP}: needs some text, got none`)
+  if (characters === 0) throw new PolluxError(`${OP}: needs some text, got none`)
 }
 
 /** Merges [M, 2] in ids where the bytes are 0 .. 255. A merge that would spell a special token is left out. */
@@ -78,7 +79,7 @@ function learn(trainer: number, numMerges: number, specialTokens: readonly strin
   }, 0)
   const merges = new Int32Array(numMerges * 2)
   const count = kernels.bpeTrain(trainer, numMerges, new Uint8Array(Buffer.concat(banned)), ends, banned.length, merges)
-  if (count < 0) throw new RangeError(`${OP}: takes at most 4 GB of distinct chunks; train on a part of the texts`)
+  if (count < 0) throw new PolluxError(`${OP}: takes at most 4 GB of distinct chunks; train on a part of the texts`)
   return merges.subarray(0, count * 2)
 }
 
