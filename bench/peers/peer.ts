@@ -58,6 +58,14 @@ export class Peer {
   }
 }
 
+/** oneDNN's names of the instruction sets that POLLUX_ISA forces; it has no scalar one. */
+const peerIsas: Readonly<Record<string, string>> = {
+  avx2: 'AVX2',
+  avx512: 'AVX512_CORE',
+  avx512bf16: 'AVX512_CORE_BF16',
+  amx: 'AVX512_CORE_AMX',
+}
+
 /** Starts the oneDNN peer, compiling it first when its source is newer. */
 export async function startOneDnn(threads: number): Promise<Peer> {
   const source = join(import.meta.dirname, 'onednn.cc')
@@ -70,7 +78,9 @@ export async function startOneDnn(threads: number): Promise<Peer> {
       throw new PeerMissing('oneDNN is not installed (Debian: apt-get install libdnnl-dev)')
     }
   }
-  return Peer.start(program, [], { OMP_NUM_THREADS: String(threads) })
+  // a forced instruction set binds the peer as well, or the ratio would compare two machines
+  const isa = peerIsas[process.env.POLLUX_ISA ?? '']
+  return Peer.start(program, [], { OMP_NUM_THREADS: String(threads), ...(isa && { DNNL_MAX_CPU_ISA: isa }) })
 }
 
 /** Starts a Python peer of this folder under the Python that POLLUX_PEER_PYTHON names (with torch installed in it). */
