@@ -5,6 +5,7 @@ import type { Routing } from '../nn/index.ts'
 export interface RoutingMetrics {
   balance: number
   balancePerLayer: number[]
+  expertTokens: number[][]
   balanceLoss: number
   routerZLoss: number
 }
@@ -52,6 +53,7 @@ export class RoutingMeter {
         balancePerLayer.length,
       ),
       balancePerLayer,
+      expertTokens: this.#counts.map((counts) => Array.from(counts)),
       balanceLoss: mean(this.#balanceLoss, this.#seen),
       routerZLoss: mean(this.#zLoss, this.#seen),
     }

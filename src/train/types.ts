@@ -105,6 +105,8 @@ export interface StepMetrics {
   balance: number
   /** The same for each layer. */
   balancePerLayer: number[]
+  /** Tokens that each expert of each layer with experts got in this step. */
+  expertTokens: number[][]
   /** Load-balance loss (1 when uniform) and router z-loss, means over layers. */
   balanceLoss: number
   routerZLoss: number

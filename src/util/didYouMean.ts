@@ -1,7 +1,7 @@
 // The nearest valid word to a mistyped one.
 //
 // Distance is Damerau-Levenshtein in its "optimal string alignment" form: insert, delete, replace and swap of
-// neighbours cost 1 each. A word is suggested when at most a third of its letters (and at least one) differ.
+// neighbours cost 1 each. A word is suggested when at most a third of its letters (and at least one) differ, and one at least is kept.
 
 /** The word of `words` nearest to `got`, or undefined when none is near; case does not count. */
 export function didYouMean(got: string, words: Iterable<string>): string | undefined {
@@ -10,7 +10,7 @@ export function didYouMean(got: string, words: Iterable<string>): string | undef
   for (const word of words) {
     const distance = editDistance(got.toLowerCase(), word.toLowerCase())
     const allowed = Math.max(1, Math.floor(Math.max(got.length, word.length) / 3))
-    if (distance <= allowed && distance < least) {
+    if (distance <= allowed && distance < least && distance < word.length) {
       least = distance
       nearest = word
     }
