@@ -1,0 +1,61 @@
+// Readers of flag values: text in, a checked value out, or a usage error that names flag, rule and value.
+//
+// commander calls a reader with the text after the flag; `readers` are made per flag so that the message can
+// name it: `--minutes: must be a positive number, got "abc"`.
+import { UsageError } from './usage.ts'
+
+type Reader<T> = (text: string) => T
+
+/** A number above 0, like 5 or 0.5. */
+export function positiveNumber(flag: string): Reader<number> {
+  return (text) => check(flag, text, 'a positive number', (value) => value > 0)
+}
+
+/** A number of at least 0. */
+export function nonNegativeNumber(flag: string): Reader<number> {
+  return (text) => check(flag, text, 'a number of at least 0', (value) => value >= 0)
+}
+
+/** A number above 0 and at most 1. */
+export function share(flag: string): Reader<number> {
+  return (text) => check(flag, text, 'a number above 0 and at most 1', (value) => value > 0 && value <= 1)
+}
+
+/** A whole number from `from` to `to`. */
+export function wholeNumber(flag: string, from = 1, to = Number.MAX_SAFE_INTEGER): Reader<number> {
+  const range = to === Number.MAX_SAFE_INTEGER ? `of at least ${from}` : `from ${from} to ${to}`
+  return (text) =>
+    check(flag, text, `a whole number ${range}`, (value) => Number.isInteger(value) && value >= from && value <= to)
+}
+
+/** One of a list of words. */
+export function oneOf<T extends string>(flag: string, words: readonly T[]): Reader<T> {
+  return (text) => {
+    if (!words.includes(text as T)) throw UsageError.unknownWord(flag, words, text)
+    return text as T
+  }
+}
+
+/** A name that is one folder: letters, digits, dot, dash, underscore. */
+export function folderName(flag: string): Reader<string> {
+  return (text) => {
+    if (!/^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/.test(text)) {
+      throw new UsageError(`${flag}: must be made of letters, digits, ".", "-" and "_", got ${JSON.stringify(text)}`)
+    }
+    return text
+  }
+}
+
+/** Gathers the values of a flag that may be given many times. */
+export function repeated(text: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), text]
+}
+
+function check(flag: string, text: string, rule: string, isValid: (value: number) => boolean): number {
+  // Number('') is 0 and Number('0x1f') is 31: only plain decimal notation is a number here
+  const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text.trim()) ? Number(text) : Number.NaN
+  if (!Number.isFinite(value) || !isValid(value)) {
+    throw new UsageError(`${flag}: must be ${rule}, got ${JSON.stringify(text)}`)
+  }
+  return value
+}

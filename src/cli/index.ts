@@ -1,0 +1,2 @@
+// ---- the command line ----
+export { buildProgram } from './program.ts'

@@ -1,0 +1,105 @@
+// The stages before the first step: read the corpus, train (or load) the tokenizer, turn text into tokens.
+import { join } from 'node:path'
+import {
+  type Corpus,
+  openCorpus,
+  type PreparedData,
+  prepareData,
+  sampleTexts,
+  type Split,
+  splitDocuments,
+} from '../data/index.ts'
+import { type ModelConfig, parseConfig } from '../model/index.ts'
+import { Tokenizer, trainTokenizer } from '../tokenizer/index.ts'
+import { bytes, count, short } from './format.ts'
+import { readJsonFile, runPaths } from './runFolder.ts'
+import { startStage } from './progress.ts'
+import type { Terminal } from './terminal.ts'
+import type { TrainPlan } from './trainPlan.ts'
+
+/** Text that a tokenizer is trained on at most, spread over the corpus: more changes its merges little. */
+const tokenizerBytes = 64 * 2 ** 20
+
+/** All that training needs. */
+export interface Prepared {
+  corpus: Corpus
+  split: Split
+  tokenizer: Tokenizer
+  data: PreparedData
+  config: ModelConfig
+}
+
+/** Runs the stages, showing each. */
+export async function prepareRun(plan: TrainPlan, terminal: Terminal): Promise<Prepared> {
+  const { request } = plan.run.record
+  const corpus = await readCorpus(request.data, terminal)
+  const split = splitDocuments(corpus.documents)
+  const { checkpoint } = runPaths(plan.run.folder)
+  const tokenizer = plan.resume
+    ? Tokenizer.load(join(checkpoint, 'tokenizer.json'))
+    : await makeTokenizer(split, request.vocab, terminal)
+  const data = await tokenise(split, tokenizer, { ...request, time: request.context }, terminal)
+  const config = plan.resume ? parseConfig(readJsonFile(join(checkpoint, 'config.json'))) : configFor(plan, tokenizer)
+  return { corpus, split, tokenizer, data, config }
+}
+
+async function readCorpus(paths: string[], terminal: Terminal): Promise<Corpus> {
+  const stage = startStage(terminal, 'reading corpus')
+  const corpus = await openCorpus({ paths })
+  const { documents, ledger, truncated } = corpus
+  const packages = new Set(documents.map(({ provenance }) => provenance.package).filter((name) => name !== undefined))
+  const from = packages.size > 0 ? ` from ${count(packages.size)} packages` : ''
+  stage.done(`${count(documents.length)} documents${from}, ${bytes(corpus.bytes)}`)
+  const warn = (text: string) => terminal.line(terminal.paint('yellow', `  ${text}`))
+  if (truncated) warn('the corpus is larger than what fits; its beginning is used')
+  if (ledger.rejectedCount > 0) {
+    const [{ path, reason }] = ledger.rejected
+    warn(`${count(ledger.rejectedCount)} could not be read, the first: ${path}: ${reason}`)
+  }
+  return corpus
+}
+
+async function makeTokenizer(split: Split, vocabSize: number, terminal: Terminal): Promise<Tokenizer> {
+  const stage = startStage(terminal, 'training tokenizer')
+  let seen = 0
+  async function* texts(): AsyncGenerator<string> {
+    let lastPause = performance.now()
+    for (const text of sampleTexts(split.train, tokenizerBytes)) {
+      yield text
+      seen += text.length
+      if (performance.now() - lastPause < 100) continue
+      stage.update(`${short(seen)} characters`)
+      await new Promise((resume) => setImmediate(resume))
+      lastPause = performance.now()
+    }
+  }
+  const tokenizer = await trainTokenizer(texts(), { vocabSize })
+  stage.done(`${count(tokenizer.vocabSize)} tokens`)
+  return tokenizer
+}
+
+async function tokenise(
+  split: Split,
+  tokenizer: Tokenizer,
+  { batch, time, seed }: { batch: number; time: number; seed: number },
+  terminal: Terminal,
+): Promise<PreparedData> {
+  const stage = startStage(terminal, 'tokenising')
+  const onProgress = (done: number) => stage.update(`${Math.round(done * 100)}%`)
+  const data = await prepareData(split, tokenizer, { batch, time, seed, onProgress })
+  const held = data.validation === undefined ? 'none held out' : `${short(data.heldOut.tokens.length)} held out`
+  stage.done(`${short(data.train.tokens.length)} tokens, ${held}`)
+  return data
+}
+
+/** The preset's config, fitted to the tokenizer that came out and the length of sequences. */
+function configFor({ preset, run }: TrainPlan, tokenizer: Tokenizer): ModelConfig {
+  return parseConfig({
+    ...preset.config,
+    vocab_size: tokenizer.vocabSize,
+    max_position_embeddings: Math.max(preset.config.max_position_embeddings, run.record.request.context),
+    bos_token_id: tokenizer.bosId,
+    eos_token_id: tokenizer.eosId,
+    pad_token_id: tokenizer.padId,
+  })
+}

@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest'
+import { presetNames } from '../model/index.ts'
+import { buildProgram, wordUsage } from './program.ts'
+import { presets } from './train.ts'
+
+const flagsOf = (command: string) =>
+  buildProgram()
+    .commands.find((c) => c.name() === command)!
+    .options.map((option) => option.flags)
+
+// A change here is a change of what people and scripts type: it needs a line in the release notes.
+describe('the surface of the command line', () => {
+  it('has these commands', () => {
+    expect(buildProgram().commands.map((command) => command.name())).toEqual(['train', 'sample', 'runs'])
+  })
+
+  it('has these flags on train', () => {
+    expect(flagsOf('train')).toEqual([
+      ...[
+        '--data <path>',
+        '--preset <name>',
+        '--depth <n>',
+        '--minutes <n>',
+        '--steps <n>',
+        '--run <name>',
+        '--resume',
+      ],
+      ...['--seed <n>', '--batch <n>', '--context <n>', '--vocab <n>', '--lr <x>', '--optimizer <name>'],
+      ...['--dtype <name>', '--checkpoint-every <n>', '--out <dir>', '--json', '--quiet'],
+    ])
+  })
+
+  it('has these flags on sample', () => {
+    expect(flagsOf('sample')).toEqual([
+      ...['--run <name>', '--prompt <text>', '--tokens <n>', '--temperature <x>', '--top-k <n>', '--top-p <x>'],
+      ...['--seed <n>', '--out <dir>', '--json'],
+    ])
+  })
+
+  it('has these flags on runs', () => {
+    expect(flagsOf('runs')).toEqual(['--out <dir>', '--json'])
+  })
+
+  it('takes the presets that the model has', () => {
+    expect(presets).toEqual(presetNames)
+  })
+
+  it('shows examples in the help of each command', () => {
+    for (const command of buildProgram().commands) {
+      let help = ''
+      command.configureOutput({ writeOut: (text) => (help += text) })
+      command.outputHelp()
+      expect(help).toContain('Examples:')
+      expect(help).toContain(`npx pollux ${command.name()}`)
+    }
+  })
+})
+
+describe('wording', () => {
+  it('turns the parser’s suggestion into a hint', () => {
+    expect(wordUsage("error: unknown option '--minuts'\n(Did you mean --minutes?)\n")).toBe(
+      "pollux: unknown option '--minuts'\nhint: did you mean --minutes?\n",
+    )
+  })
+})

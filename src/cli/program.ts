@@ -1,0 +1,41 @@
+// The `pollux` program: its commands, and how mistakes on the command line are worded.
+import { Command } from 'commander'
+import { addRuns } from './runs.ts'
+import { addSample } from './sample.ts'
+import { addTrain } from './train.ts'
+import { version } from './version.ts'
+
+/** The whole command line; nothing runs until `parseAsync`. Mistakes throw CommanderError or UsageError. */
+export function buildProgram(): Command {
+  const program = new Command('pollux')
+    .description('Train and try small sparse language models on your own files, on a CPU.')
+    .version(version, '-v, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: false })
+    .configureOutput({ outputError: (text, write) => write(wordUsage(text)) })
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ npx pollux train                               five minutes on the packages under node_modules
+  $ npx pollux train --data notes/ --minutes 30    on your own text
+  $ npx pollux sample --prompt "import { "         the newest run continues a text
+  $ npx pollux runs                                what there is
+
+Environment:
+  POLLUX_THREADS=N   threads of the kernels        POLLUX_ISA=NAME   scalar, avx2, avx512, avx512bf16, amx, neon
+  POLLUX_DEBUG=1     stacks of errors              NO_COLOR=1        no colours
+`,
+    )
+  addTrain(program)
+  addSample(program)
+  addRuns(program)
+  return program
+}
+
+/** commander's "error: ... (Did you mean --x?)" in this project's shape. */
+export function wordUsage(text: string): string {
+  return text.replace(/^error: /, 'pollux: ').replace(/\n\(Did you mean (.*)\?\)/, '\nhint: did you mean $1?')
+}

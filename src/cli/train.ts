@@ -1,0 +1,56 @@
+// `pollux train`: the flags, and nothing else. What they mean together is in trainPlan.ts, the work in trainRun.ts;
+// both are loaded when the command runs, so that --help works where the addon was not built.
+import { type Command, Option } from 'commander'
+import type { PresetName } from '../model/index.ts'
+import { folderName, oneOf, positiveNumber, repeated, wholeNumber } from './flags.ts'
+import { defaultOut } from './runFolder.ts'
+import type { TrainFlags } from './trainPlan.ts'
+
+/** Names that --preset takes (those of model/presets.ts). */
+export const presets: readonly PresetName[] = ['micro', 'nano']
+
+const examples = `
+Examples:
+  $ npx pollux train                                          nano, 5 minutes, on the packages under node_modules
+  $ npx pollux train --data notes/ --data 'src/**/*.ts'       on your own files, all that are given together
+  $ npx pollux train --depth 8 --minutes 60 --run big         a larger model, an hour, runs/big
+  $ npx pollux train --resume --run big --minutes 120         go on to two hours in all
+  $ npx pollux train --preset micro --steps 50 --json         for programs: one object a step
+
+Ctrl-C finishes the step, saves, and says how to go on.
+`
+
+/** Adds the command. */
+export function addTrain(program: Command): void {
+  program
+    .command('train')
+    .description('train a model on text and code')
+    .option('--data <path>', 'DIR, FILE or GLOB of text; may be given again (default: node_modules)', repeated)
+    .option('--preset <name>', `model: ${presets.join(', ')} (default: nano)`, oneOf('--preset', presets))
+    .option('--depth <n>', 'model by its number of layers; width and the rest follow', wholeNumber('--depth', 1, 64))
+    .option('--minutes <n>', 'time to train (default: 5)', positiveNumber('--minutes'))
+    .option('--steps <n>', 'steps to train, instead of --minutes', wholeNumber('--steps'))
+    .option('--run <name>', 'name of the run (default: the day and a word)', folderName('--run'))
+    .option('--resume', 'go on with a run (default: the newest)')
+    .option('--seed <n>', 'seed of weights and order (default: 0)', wholeNumber('--seed', 0, 2 ** 31 - 1))
+    .option('--batch <n>', 'sequences a batch', wholeNumber('--batch', 1, 65536))
+    .option('--context <n>', 'tokens a sequence', wholeNumber('--context', 2, 1048576))
+    .option(
+      '--vocab <n>',
+      'tokens of the vocabulary, the 256 bytes and 24 special ones included',
+      wholeNumber('--vocab', 280, 1048576),
+    )
+    .option('--lr <x>', 'peak learning rate (of matrices, under muon; the rest follows)', positiveNumber('--lr'))
+    .option('--optimizer <name>', 'muon or adamw (default: muon)', oneOf('--optimizer', ['muon', 'adamw']))
+    .option('--dtype <name>', 'arithmetic: bf16 or f32 (default: bf16)', oneOf('--dtype', ['bf16', 'f32']))
+    .option('--checkpoint-every <n>', 'steps between saves (default: by time)', wholeNumber('--checkpoint-every'))
+    .option('--out <dir>', 'folder that holds the runs', defaultOut)
+    .addOption(new Option('--json', 'print one object a step and a last one when done').conflicts('quiet'))
+    .option('--quiet', 'print nothing but errors')
+    .addHelpText('after', examples)
+    .action(async (flags: TrainFlags) => {
+      const { planTraining } = await import('./trainPlan.ts')
+      const { runTraining } = await import('./trainRun.ts')
+      process.exitCode = await runTraining(planTraining(flags), flags)
+    })
+}

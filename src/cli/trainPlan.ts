@@ -1,0 +1,168 @@
+// From flags to a plan: a fresh run or the continuation of one, every value settled.
+//
+// A fresh run takes what is not given from the preset. A resumed run keeps everything it began with; only its
+// length, how often it saves and where its corpus lies may be told anew.
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { type Preset, type PresetName, preset, presetForDepth, recoverFolder } from '../model/index.ts'
+import { PolluxError } from '../util/index.ts'
+import { defaultOut, findRun, freshName, isTaken, type Run, type RunRequest, runPaths } from './runFolder.ts'
+import { UsageError } from './usage.ts'
+import { version } from './version.ts'
+
+/** Flags of `pollux train` as commander hands them over. */
+export interface TrainFlags {
+  data?: string[]
+  preset?: PresetName
+  depth?: number
+  minutes?: number
+  steps?: number
+  run?: string
+  resume?: boolean
+  seed?: number
+  batch?: number
+  context?: number
+  vocab?: number
+  lr?: number
+  optimizer?: 'muon' | 'adamw'
+  dtype?: 'bf16' | 'f32'
+  checkpointEvery?: number
+  out: string
+  json?: boolean
+  quiet?: boolean
+}
+
+/** What is to be done. */
+export interface TrainPlan {
+  run: Run
+  preset: Preset
+  /** True when a checkpoint is there to go on from. */
+  resume: boolean
+}
+
+const defaultMinutes = 5
+
+/** Flags that a resumed run has settled, with how they are typed. */
+const settled = {
+  preset: '--preset',
+  depth: '--depth',
+  seed: '--seed',
+  batch: '--batch',
+  context: '--context',
+  vocab: '--vocab',
+  lr: '--lr',
+  optimizer: '--optimizer',
+  dtype: '--dtype',
+} as const
+
+/**
+ * Settles what the flags leave open.
+ *
+ * @throws UsageError for flags that contradict each other, PolluxError for a name that is taken or not there
+ */
+export function planTraining(flags: TrainFlags): TrainPlan {
+  if (flags.minutes !== undefined && flags.steps !== undefined) {
+    throw new UsageError('--minutes and --steps: must be given one at a time, got both')
+  }
+  if (flags.preset !== undefined && flags.depth !== undefined) {
+    throw new UsageError('--preset and --depth: must be given one at a time, got both')
+  }
+  return flags.resume ? planResume(flags) : planFresh(flags)
+}
+
+function planFresh(flags: TrainFlags): TrainPlan {
+  const name = flags.run ?? freshName(flags.out)
+  const folder = join(flags.out, name)
+  if (isTaken(folder)) {
+    throw new PolluxError(`train: --run must be a new name, got ${JSON.stringify(name)}, and ${folder} exists`, {
+      hint: `${resumeCommand({ name }, flags.out)} goes on with it; or take another name`,
+    })
+  }
+  const chosen = flags.depth === undefined ? preset(flags.preset ?? 'nano') : presetForDepth(flags.depth)
+  const request = freshRequest(flags, chosen)
+  const record = { pollux: version, name, createdAt: new Date().toISOString(), request }
+  return { run: { name, folder, record }, preset: chosen, resume: false }
+}
+
+function freshRequest(flags: TrainFlags, chosen: Preset): RunRequest {
+  const optimizer = flags.optimizer ?? 'muon'
+  // under Muon --lr is the rate of matrices and the others keep their ratio to it
+  const factor = flags.lr === undefined ? 1 : flags.lr / chosen.matrixLearningRate
+  const isMuon = optimizer === 'muon'
+  return {
+    data: (flags.data ?? []).map((path) => resolve(path)),
+    preset: chosen.name,
+    depth: chosen.depth,
+    vocab: flags.vocab ?? chosen.config.vocab_size,
+    seed: flags.seed ?? 0,
+    context: flags.context ?? chosen.time,
+    batch: flags.batch ?? chosen.batch,
+    horizon: horizonOf(flags) ?? { minutes: defaultMinutes },
+    optimizer,
+    compute: flags.dtype ?? 'bf16',
+    learningRate: isMuon ? chosen.learningRate * factor : (flags.lr ?? chosen.learningRate),
+    matrixLearningRate: isMuon ? chosen.matrixLearningRate * factor : chosen.matrixLearningRate,
+    checkpointEvery: flags.checkpointEvery ?? 0,
+  }
+}
+
+function planResume(flags: TrainFlags): TrainPlan {
+  for (const [field, flag] of Object.entries(settled)) {
+    const value = flags[field as keyof typeof settled]
+    if (value !== undefined) {
+      throw new UsageError(
+        `${flag}: must stay as the run began, got ${flag} ${value} with --resume`,
+        `leave ${flag} out, or start a new run without --resume`,
+      )
+    }
+  }
+  const run = findRun(flags.out, flags.run)
+  const before = run.record.request
+  const request: RunRequest = {
+    ...before,
+    data: flags.data?.map((path) => resolve(path)) ?? before.data,
+    horizon: horizonOf(flags) ?? before.horizon,
+    checkpointEvery: flags.checkpointEvery ?? before.checkpointEvery,
+  }
+  refuseComplete(run, request)
+  const { checkpoint } = runPaths(run.folder)
+  recoverFolder(checkpoint)
+  const chosen =
+    before.preset === 'micro' || before.preset === 'nano' ? preset(before.preset) : presetForDepth(before.depth)
+  // a run that ended before its first save starts again, from the same request
+  return { run: { ...run, record: { ...run.record, request } }, preset: chosen, resume: existsSync(checkpoint) }
+}
+
+/** Throws when a run has reached the end that it is now given. */
+function refuseComplete({ name, record: { outcome } }: Run, { horizon }: RunRequest): void {
+  if (outcome === undefined || 'progress' in horizon) return
+  const isSteps = 'steps' in horizon
+  if (isSteps ? outcome.step < horizon.steps : outcome.seconds < horizon.minutes * 60) return
+  const done = isSteps ? `${outcome.step} steps` : `${(outcome.seconds / 60).toFixed(1)} minutes`
+  const more = isSteps ? outcome.step * 2 : Math.ceil((outcome.seconds / 60) * 2)
+  throw new PolluxError(`train: run "${name}" must have something left to do, got one complete at ${done}`, {
+    hint: isSteps
+      ? `--steps ${more} goes on to ${more} steps in all`
+      : `--minutes ${more} goes on to ${more} minutes in all`,
+  })
+}
+
+function horizonOf({ minutes, steps }: TrainFlags): RunRequest['horizon'] | undefined {
+  if (steps !== undefined) return { steps }
+  return minutes === undefined ? undefined : { minutes }
+}
+
+/** The command that goes on with a run. */
+export function resumeCommand(run: Pick<Run, 'name'>, out: string): string {
+  return `npx pollux train --resume --run ${run.name}${outFlag(out)}`
+}
+
+/** The command that lets a run write. */
+export function sampleCommand(run: Pick<Run, 'name'>, out: string, prompt = '...'): string {
+  return `npx pollux sample --run ${run.name}${outFlag(out)} --prompt ${JSON.stringify(prompt)}`
+}
+
+function outFlag(out: string): string {
+  if (out === defaultOut) return ''
+  return ` --out ${/[^\w./-]/.test(out) ? JSON.stringify(out) : out}`
+}
