@@ -84,14 +84,16 @@ async function measure(
   multiply(product)
   check(`gemm ${dtype} ${form} ${shape.join('x')}`, product, uniform(seed + 1))
   const samplers = [localSampler(() => multiply(product))]
-  if (peer) {
-    const { error_max: error } = await peer.ask({ do: 'prepare', dtype, form, m, k, n, seed })
+  const prepared = await peer?.ask({ do: 'prepare', dtype, form, m, k, n, seed })
+  const withPeer = peer !== undefined && prepared?.unsupported === undefined
+  if (withPeer) {
+    const error = prepared!.error_max
     if (!(error < 0.01)) throw new Error(`gemm: the peer's result must be right within 0.01, got ${error}`)
     samplers.push(peer.sampler())
     await sleep(20)
   }
   const seconds = await interleave(samplers, { note })
-  return [flops / seconds[0] / 1e9, peer ? flops / seconds[1] / 1e9 : null]
+  return [flops / seconds[0] / 1e9, withPeer ? flops / seconds[1] / 1e9 : null]
 }
 
 function prepare(dtype: Compute, form: Form, shape: readonly [number, number, number], seed: number): Product {

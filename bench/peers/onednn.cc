@@ -1,7 +1,8 @@
 // oneDNN's matrix product as a peer: reads one JSON question a line, answers one JSON line (see peer.ts).
 //
 //   {"do":"prepare","dtype":"bf16","form":"forward","m":512,"k":512,"n":512,"seed":1}
-//       makes the inputs and the primitive, checks sampled entries against float64; answers {"error_max":...}
+//       makes the inputs and the primitive, checks sampled entries against float64; answers {"error_max":...},
+//       or {"unsupported":1} where the instruction set has no such product
 //   {"do":"sample","iterations":10}    answers {"seconds": of one product}
 //
 // Forms, for rows X [M,K], weights W [N,K], output gradients dY [M,N]:
@@ -134,6 +135,9 @@ int main() {
         const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
         std::printf("{\"seconds\":%.9e}\n", elapsed.count() / double(iterations));
       }
+    } catch (const dnnl::error& error) {
+      if (error.status == dnnl_unimplemented) std::printf("{\"unsupported\":1}\n");
+      else std::printf("{\"error\":\"%s\"}\n", error.what());
     } catch (const std::exception& error) {
       std::printf("{\"error\":\"%s\"}\n", error.what());
     }
