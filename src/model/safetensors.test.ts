@@ -57,6 +57,7 @@ test.each([
   ['offsets that run backwards', (h) => void (h.a.data_offsets = [24, 0]), /hold -24/],
   ['overlapping arrays', (h) => void (h.half.data_offsets = [2, 8]), /no overlap/],
   ['an array past the end', (h) => void (h.scalar.data_offsets = [1000, 1004]), /must start at 30/],
+  ['offsets that lie beyond 50 MB', (h) => void (h.a.data_offsets = [50_000_000, 50_000_024]), /must start at 0/],
   ['a hole', (h) => void delete h.half, /no hole/],
   ['metadata that is not text', (h) => void (h.__metadata__ = { format: 3 }), /__metadata__/],
 ] as [string, (h: Record<string, Record<string, unknown>>) => void, RegExp][])('refuses %s', (_, change, message) => {

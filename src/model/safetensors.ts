@@ -163,7 +163,7 @@ function checkEntry(path: string, name: string, value: unknown): Entry {
     return fail(`dtype must be F32, BF16 or I32, got ${JSON.stringify(dtype)}`)
   }
   if (!isSizes(shape)) return fail(`shape must be whole numbers, got ${JSON.stringify(shape)}`)
-  if (!isSizes(offsets) || offsets.length !== 2) {
+  if (!areWhole(offsets) || offsets.length !== 2) {
     return fail(`data_offsets must be two whole numbers, got ${JSON.stringify(offsets)}`)
   }
   const bytes = product(shape) * bytesPerElement[dtype]
@@ -222,13 +222,13 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** Whole numbers whose product stays exact. */
+/** A shape: whole numbers whose product stays exact. Offsets have no product and need `areWhole` only. */
 function isSizes(value: unknown): value is number[] {
-  return (
-    Array.isArray(value) &&
-    value.every((size) => Number.isSafeInteger(size) && size >= 0) &&
-    Number.isSafeInteger(product(value as number[]) * 4)
-  )
+  return areWhole(value) && Number.isSafeInteger(product(value) * 4)
+}
+
+function areWhole(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0)
 }
 
 function product(shape: readonly number[]): number {
