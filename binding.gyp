@@ -3,7 +3,7 @@
   # namespace differ (native/kernels/isa.h). The addon picks one table at run time (dispatch.cc).
   'variables': {
     'kernel_sources': ['<!@(node -p "require(\'fs\').readdirSync(\'native/kernels\').filter(f=>f.endsWith(\'.cc\')).map(f=>\'native/kernels/\'+f).join(\' \')")'],
-    'common_flags': ['-std=c++20', '-O3', '-g1', '-Wall', '-Wextra', '-Wno-unused-parameter', '-Wno-psabi', '-Wno-maybe-uninitialized', '-Wno-ignored-attributes',
+    'common_flags': ['-std=c++20', '-O3', '-g1', '-Wall', '-Wextra', '-Wno-unused-parameter', '-Wno-psabi', '-Wno-maybe-uninitialized', '-Wno-uninitialized', '-Wno-ignored-attributes',
                      '-fno-exceptions', '-fno-rtti', '-ffp-contract=fast', '-fno-math-errno', '-fno-trapping-math', '-fvisibility=hidden', '-fPIC'],
   },
   'target_defaults': {
