@@ -90,6 +90,16 @@ static inline void store(bf16* p, vf v) {
   memcpy(p, &h, sizeof h);
 }
 // The first n (< kLanes) elements; the other lanes read as zero and are not written.
+#if POLLUX_AVX512
+static inline vf load_part(const float* p, int n) { return (vf)_mm512_maskz_loadu_ps(__mmask16((1u << n) - 1), p); }
+static inline vf load_part(const bf16* p, int n) {
+  return widen((vh)_mm256_maskz_loadu_epi16(__mmask16((1u << n) - 1), p));
+}
+static inline void store_part(float* p, vf v, int n) { _mm512_mask_storeu_ps(p, __mmask16((1u << n) - 1), (__m512)v); }
+static inline void store_part(bf16* p, vf v, int n) {
+  _mm256_mask_storeu_epi16(p, __mmask16((1u << n) - 1), (__m256i)narrow(v));
+}
+#else
 template <class T> static inline vf load_part(const T* p, int n) {
   T buffer[kLanes] = {};
   memcpy(buffer, p, sizeof(T) * n);
@@ -100,6 +110,7 @@ template <class T> static inline void store_part(T* p, vf v, int n) {
   store(buffer, v);
   memcpy(p, buffer, sizeof(T) * n);
 }
+#endif
 
 // ---- arithmetic ----------------------------------------------------------------------------------
 
@@ -109,6 +120,9 @@ static inline vf min(vf a, vf b) { return select(a < b, a, b); }
 
 // Sums the lanes pairwise: the order depends on kLanes only.
 static inline float reduce_add(vf v) {
+#if POLLUX_AVX512
+  return _mm512_reduce_add_ps((__m512)v);  // the same order
+#endif
   float x[kLanes];
   memcpy(x, &v, sizeof v);
   for (int width = kLanes / 2; width > 0; width /= 2)
@@ -120,6 +134,18 @@ static inline float reduce_max(vf v) {
   memcpy(x, &v, sizeof v);
   for (int i = 1; i < kLanes; i++) x[0] = x[i] > x[0] ? x[i] : x[0];
   return x[0];
+}
+
+// Named so that it does not hide the sqrt of math.h inside this namespace.
+static inline vf square_root(vf v) {
+#if POLLUX_AVX512
+  return (vf)_mm512_sqrt_ps((__m512)v);
+#elif defined(__AVX__)
+  return (vf)_mm256_sqrt_ps((__m256)v);
+#else
+  for (int i = 0; i < kLanes; i++) v[i] = __builtin_sqrtf(v[i]);
+  return v;
+#endif
 }
 
 // e^x by range reduction to |r| <= ln2/2 and a degree-6 polynomial (Cephes expf coefficients);

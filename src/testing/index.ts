@@ -14,3 +14,12 @@ export { type BatchShape, randomBatch, randomSource, repeatedSource } from './ba
 export { checkOp, numericGradient, type OpCase, type OpInput, opTolerance } from './gradientCheck.ts'
 export { groupedLinearReference, linearReference } from './reference/linear.ts'
 export { headLossReference } from './reference/headLoss.ts'
+// ---- gradients and float64 references ----
+export { dotProduct, finiteDifference } from './finiteDifference.ts'
+export { adamwReference, type AdamwOptions } from './reference/adamw.ts'
+export { combineReference, planReference, type PlanReference } from './reference/dispatch.ts'
+export { embeddingReference } from './reference/embedding.ts'
+export { gegluReference } from './reference/geglu.ts'
+export { rmsNormReference } from './reference/norm.ts'
+export { ropeReference } from './reference/rope.ts'
+export { routerReference, type RouterOptions, type RouterResult } from './reference/router.ts'
