@@ -10,10 +10,12 @@ export { expectClose, fromBf16, normalArray, random, toBf16, type Tolerance } fr
 
 // ---- batches ----
 export { type BatchShape, randomBatch, randomSource, repeatedSource } from './batches.ts'
+
 // ---- ops: value and gradient against float64 ----
 export { checkOp, numericGradient, type OpCase, type OpInput, opTolerance } from './gradientCheck.ts'
 export { groupedLinearReference, linearReference } from './reference/linear.ts'
 export { headLossReference } from './reference/headLoss.ts'
+
 // ---- gradients and float64 references ----
 export { dotProduct, finiteDifference } from './finiteDifference.ts'
 export { adamwReference, type AdamwOptions } from './reference/adamw.ts'
@@ -23,3 +25,10 @@ export { gegluReference } from './reference/geglu.ts'
 export { rmsNormReference } from './reference/norm.ts'
 export { ropeReference } from './reference/rope.ts'
 export { routerReference, type RouterOptions, type RouterResult } from './reference/router.ts'
+export {
+  attentionBackward,
+  attentionForward,
+  type AttentionGradients,
+  type AttentionInputs,
+  type AttentionShape,
+} from './reference/attention.ts'
