@@ -3,7 +3,7 @@ import { arch, cpus, platform, totalmem } from 'node:os'
 import type { Corpus } from '../data/index.ts'
 import type { ModelConfig } from '../model/index.ts'
 import type { StepMetrics, Summary } from '../train/index.ts'
-import { bytes, count, decimals, duration, short } from './format.ts'
+import { bytes, count, duration, short } from './format.ts'
 import { readMetrics } from './metricsLog.ts'
 import { type Facts, renderReport, type Source } from './report/index.ts'
 import { type Run, runPaths, writeAside } from './runFolder.ts'
@@ -99,7 +99,7 @@ function machineFacts(summary: Summary): Facts {
     ['processor', cpus()[0]?.model.trim() ?? 'unknown'],
     ['kernels', summary.isa],
     ['threads', String(summary.threads)],
-    ['measured GEMM peak', `${decimals(summary.peakGflops, 0)} GFLOP/s`],
+    ['measured GEMM peak', `${count(summary.peakGflops)} GFLOP/s`],
     ['memory', bytes(totalmem())],
     ['system', `${platform()} ${arch()}, Node ${process.versions.node}`],
   ]

@@ -66,8 +66,8 @@
   // The first steps of a run are far above the rest; the axis begins where the curve has bent.
   function lossRange(_, low, high) {
     const known = series.smooth.concat(series.val).filter((value) => value !== null)
-    const start = series.smooth[Math.min(series.smooth.length - 1, Math.ceil(series.smooth.length / 40))]
-    const top = Math.min(high, start === null ? high : start * 1.1)
+    const from = Math.ceil(series.smooth.length / 40)
+    const top = Math.min(high, 1.05 * Math.max(...series.smooth.slice(from), ...series.val))
     const bottom = Math.min(low, ...known)
     const margin = (top - bottom) * 0.06 || 0.1
     return [Math.max(0, bottom - margin), top + margin]

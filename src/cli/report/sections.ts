@@ -11,7 +11,7 @@ export interface Source {
 }
 
 /** Sources listed one by one; the rest is summed in one row. */
-const maxRows = 60
+const maxRows = 24
 
 /** A titled two-column table; nothing when there are no facts. */
 export function factTable(title: string, facts: readonly [name: string, value: string][]): Html {
