@@ -51,14 +51,13 @@ export function headCrossEntropy(
   const V = table.shape[0]
   const rowLoss = new Float32Array(R)
   const recording = isRecording(x, table)
-  // The kernel fills both or none of what a full backward needs.
-  const dx = recording ? empty([R, D], { dtype: x.dtype }) : null
+  const dx = recording && x.requiresGrad ? empty([R, D], { dtype: x.dtype }) : null
   const dtable = recording && table.requiresGrad ? zeros([V, D]) : null
   kernels.headCrossEntropy(
     x.numbers,
     table.numbers,
     table.packed('forward', compute),
-    recording ? table.packed('backward', compute) : null,
+    dx ? table.packed('backward', compute) : null,
     targets.ints,
     rowLoss,
     null,
@@ -74,7 +73,7 @@ export function headCrossEntropy(
   )
   const loss = empty([])
   loss.data[0] = rowLoss.reduce((sum, nats) => sum + nats, 0) / Math.max(1, counted)
-  if (!dx) return { loss, rowLoss }
+  if (!recording) return { loss, rowLoss }
   record({
     op: 'headCrossEntropy',
     outputs: [loss],
@@ -82,7 +81,7 @@ export function headCrossEntropy(
     backward: () => {
       const factor = gradientOf(loss).data[0]
       if (dtable) kernels.axpby(factor, dtable.numbers, 1, table.gradient().numbers, table.gradient().numbers, V * D)
-      if (!x.requiresGrad) return dx.release()
+      if (!dx) return
       if (factor !== 1) kernels.axpby(factor, dx.numbers, 0, null, dx.numbers, R * D)
       addGradient(x, dx)
     },
