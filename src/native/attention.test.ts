@@ -1,7 +1,17 @@
 // Attention kernels against the full-score float64 reference: masks, grouped heads, head widths, dtypes, odd lengths.
 import { describe, expect, it } from 'vitest'
 import { type Compute, kernels, type NumberArray } from './index.ts'
-import { attentionBackward, attentionForward, type AttentionInputs, type AttentionShape } from '../testing/index.ts'
+import {
+  attentionBackward,
+  attentionForward,
+  type AttentionInputs,
+  type AttentionShape,
+  expectClose,
+  fromBf16,
+  normalArray,
+  random,
+  toBf16,
+} from '../testing/index.ts'
 
 type Dtype = 'f32' | 'bf16'
 interface Mask {
