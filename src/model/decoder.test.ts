@@ -1,0 +1,143 @@
+// Shapes: R rows, D width, V vocabulary.
+import { describe, expect, test } from 'vitest'
+import { memoryScope, Tape } from '../tensor/index.ts'
+import { randomBatch } from '../testing/index.ts'
+import { Rng } from '../util/index.ts'
+import { parseConfig, type ModelConfig } from './config.ts'
+import { Decoder, type ForwardOptions } from './decoder.ts'
+import { preset } from './presets.ts'
+
+const micro = preset('micro').config
+const exact: ForwardOptions = { compute: 'f32', residual: 'f32' }
+const variants: [string, ModelConfig][] = [
+  ['sparse', micro],
+  ['dense', parseConfig({ ...micro, enable_moe_block: false })],
+]
+
+/** A model whose every weight is random, so that no gradient hides behind a symmetric start. */
+function randomModel(config: ModelConfig, seed = 1): Decoder {
+  const rng = new Rng(seed)
+  const model = new Decoder(config).initialise(rng)
+  for (const { parameter, role } of model.weights) {
+    const data = parameter.data
+    const isMatrix = role === 'matrix' || role === 'embedding' || role === 'router'
+    for (let i = 0; i < data.length; i++) data[i] = isMatrix ? 0.2 * rng.normal() : 1 + 0.2 * rng.normal()
+    parameter.touch()
+  }
+  return model
+}
+
+function lossOf(model: Decoder, batch: ReturnType<typeof randomBatch>, shape: { batch: number; time: number }): number {
+  using _scope = memoryScope()
+  const { rowLoss } = model.loss({ ...batch, ...shape }, batch.targets, exact)
+  let [sum, count] = [0, 0]
+  batch.targets.forEach((target, row) => {
+    if (target < 0) return
+    sum += rowLoss[row]
+    count++
+  })
+  return sum / count
+}
+
+describe.each(variants)('the %s decoder', (_, config) => {
+  const shape = { batch: 2, time: 16 }
+  const batch = randomBatch(new Rng(5), { ...shape, vocab: config.vocab_size, documents: 2 })
+
+  test('starts at a loss close to ln V', () => {
+    const model = new Decoder(config).initialise(new Rng(1))
+    expect(lossOf(model, batch, shape)).toBeCloseTo(Math.log(config.vocab_size), 1)
+  })
+
+  test('has the gradient of finite differences in every weight', () => {
+    // The router's losses act through gradients only, so they are off where a loss is differenced; and all experts
+    // are on, since a choice that changes is a jump.
+    const smooth = { top_k_experts: config.num_experts, router_aux_loss_coef: 0, router_z_loss_coef: 0 }
+    const model = randomModel(parseConfig({ ...config, ...smooth }))
+    {
+      using _scope = memoryScope()
+      using tape = new Tape()
+      tape.backward(model.loss({ ...batch, ...shape }, batch.targets, exact).loss)
+    }
+    const rng = new Rng(2)
+    for (const { parameter } of model.weights) {
+      const values = parameter.data
+      const grad = parameter.grad!.data as Float32Array
+      // along a random direction: one number tells of every element
+      const direction = Float64Array.from(values, () => rng.normal())
+      const slope = direction.reduce((sum, d, i) => sum + d * grad[i], 0)
+      const start = values.slice()
+      const step = 2e-3 / Math.sqrt(values.length)
+      const lossAt = (t: number): number => {
+        for (let i = 0; i < values.length; i++) values[i] = start[i] + t * direction[i]
+        parameter.touch()
+        return lossOf(model, batch, shape)
+      }
+      const difference = (lossAt(step) - lossAt(-step)) / (2 * step)
+      lossAt(0)
+      const scale = Math.sqrt(grad.reduce((sum, g) => sum + g * g, 0))
+      expect(Math.abs(difference - slope), `${parameter.name}: ${difference} against ${slope}`).toBeLessThan(
+        0.03 * Math.max(scale, Math.abs(slope)) + 2e-3,
+      )
+    }
+  })
+
+  test('never lets a later token change an earlier row', () => {
+    const model = randomModel(config)
+    const whole = { batch: 1, time: 24 }
+    const first = randomBatch(new Rng(8), { ...whole, vocab: config.vocab_size })
+    const losses = (ids: Int32Array): Float32Array => {
+      using _scope = memoryScope()
+      return model.loss({ ids, ...whole }, first.targets, exact).rowLoss.slice()
+    }
+    const before = losses(first.ids)
+    for (const place of [1, 9, 23]) {
+      const changed = first.ids.slice()
+      changed[place] = (changed[place] + 1) % config.vocab_size
+      const after = losses(changed)
+      expect(after.subarray(0, place)).toEqual(before.subarray(0, place))
+      if (place < 23) expect(after[place]).not.toBe(before[place])
+    }
+  })
+
+  test('gives a packed document the losses it has alone', () => {
+    const model = randomModel(config)
+    using _scope = memoryScope()
+    const packed = model.loss({ ...batch, ...shape }, batch.targets, exact).rowLoss
+    for (const start of [0, 8, 16, 24]) {
+      const slice = (array: Int32Array): Int32Array => array.slice(start, start + 8)
+      const alone = model.loss({ ids: slice(batch.ids), batch: 1, time: 8 }, slice(batch.targets), exact).rowLoss
+      alone.forEach((loss, row) => expect(loss).toBeCloseTo(packed[start + row], 4))
+    }
+  })
+
+  test('computes the same gradients with activation checkpointing', () => {
+    const gradients = (activationCheckpointing: boolean): Float32Array[] => {
+      const model = randomModel(config)
+      using _scope = memoryScope()
+      using tape = new Tape()
+      tape.backward(
+        model.loss({ ...batch, ...shape }, batch.targets, { compute: 'bf16', activationCheckpointing }).loss,
+      )
+      return model.weights.map(({ parameter }) => (parameter.grad!.data as Float32Array).slice())
+    }
+    expect(gradients(true)).toEqual(gradients(false))
+  })
+
+  test('bf16 stays close to f32', () => {
+    const model = randomModel(config)
+    using _scope = memoryScope()
+    const loss = (options: ForwardOptions): number =>
+      model.loss({ ...batch, ...shape }, batch.targets, options).loss.item()
+    const reference = loss(exact)
+    expect(Math.abs(loss({ compute: 'bf16' }) / reference - 1)).toBeLessThan(0.03)
+    expect(Math.abs(loss({ compute: 'bf16', residual: 'bf16' }) / reference - 1)).toBeLessThan(0.05)
+  })
+})
+
+test('input that does not fit is refused by name and number', () => {
+  const model = new Decoder(micro)
+  const ids = new Int32Array(8)
+  expect(() => model.forward({ ids, batch: 2, time: 5 })).toThrow('batch*time = 2*5 entries, got 8')
+  expect(() => model.forward({ ids: ids.fill(320), batch: 1, time: 8 })).toThrow('in [0, 320), got 320')
+  expect(() => model.forward({ ids: new Int32Array(33), batch: 1, time: 33 })).toThrow('(32), got 33')
+})
