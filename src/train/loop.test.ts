@@ -183,5 +183,6 @@ test('a timed run repeats exactly from the progress it recorded', async () => {
 test('memory does not grow with the number of steps', async () => {
   const used: number[] = []
   await run({ steps: 30, onStep: () => void used.push(memoryPool.stats().residentBytes) })
-  expect(used.at(-1)).toBe(used[4])
+  // it may shrink: models of earlier tests are collected
+  expect(used.filter((bytes, i) => i > 4 && bytes > used[i - 1])).toEqual([])
 })
