@@ -210,7 +210,7 @@ def prepare(question):
     torch._dynamo.reset()
     config, batch, length = question["config"], question["batch"], question["time"]
     model = Model(config, length)
-    hidden = [p for p in model.blocks.parameters() if p.dim() >= 2 and p.shape[0] != config["num_experts"] or p.dim() == 3]
+    hidden = [p for p in model.blocks.parameters() if p.dim() == 2 and p.shape[0] != config["num_experts"]]
     chosen = {id(p) for p in hidden} if question["optimizer"] == "muon" else set()
     state["muon"] = Muon(hidden) if chosen else None
     state["adamw"] = torch.optim.AdamW([p for p in model.parameters() if id(p) not in chosen], lr=1e-3, fused=True)

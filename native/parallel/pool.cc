@@ -1,5 +1,9 @@
 // The thread pool. Workers spin for a short while after a loop (the next one usually comes within
 // microseconds: a training step is some thousand loops), then sleep on a condition variable.
+//
+// A loop waits only for workers that are inside it, not for all of them: on a busy machine a worker may get its
+// core back milliseconds late, and by then the others have taken all tasks. Such a worker finds the loop closed
+// and leaves without having touched it.
 #include "parallel/pool.h"
 
 #include <atomic>
@@ -67,7 +71,8 @@ struct Pool {
   int threads = wanted_threads();
   std::vector<std::thread> workers;
   std::atomic<uint64_t> generation{0};  // raised when a loop starts
-  std::atomic<int> busy{0};             // workers still inside the present loop
+  std::atomic<bool> open{false};        // whether the present loop may still be entered
+  std::atomic<int> inside{0};           // workers that have entered it (or are looking whether they may)
   std::atomic<int64_t> next{0};
   int64_t tasks = 0;
   TaskFunction run = nullptr;
@@ -104,8 +109,10 @@ struct Pool {
     uint64_t seen = 0;
     for (;;) {
       seen = await(seen);
-      drain(thread);
-      busy.fetch_sub(1, std::memory_order_release);
+      // Enter first, look second: the closing thread looks the other way round, so one of the two sees the other.
+      inside.fetch_add(1, std::memory_order_seq_cst);
+      if (open.load(std::memory_order_seq_cst)) drain(thread);
+      inside.fetch_sub(1, std::memory_order_release);
     }
   }
 
@@ -114,14 +121,15 @@ struct Pool {
     run = body;
     context = with;
     next.store(0, std::memory_order_relaxed);
-    busy.store(threads - 1, std::memory_order_relaxed);
+    open.store(true, std::memory_order_seq_cst);
     {
       std::lock_guard lock(mutex);
       generation.fetch_add(1, std::memory_order_release);
       if (sleeping > 0) wake.notify_all();
     }
     drain(0);
-    while (busy.load(std::memory_order_acquire) != 0) pause();
+    open.store(false, std::memory_order_seq_cst);
+    while (inside.load(std::memory_order_seq_cst) != 0) pause();
   }
 };
 

@@ -20,7 +20,7 @@ function randomModel(config: ModelConfig, seed = 1): Decoder {
   const model = new Decoder(config).initialise(rng)
   for (const { parameter, role } of model.weights) {
     const data = parameter.data
-    const isMatrix = role === 'matrix' || role === 'embedding' || role === 'router'
+    const isMatrix = role === 'matrix' || role === 'experts' || role === 'embedding' || role === 'router'
     for (let i = 0; i < data.length; i++) data[i] = isMatrix ? 0.2 * rng.normal() : 1 + 0.2 * rng.normal()
     parameter.touch()
   }

@@ -23,7 +23,7 @@ test('active weights are those of all products, less the experts a token does no
   let products = 0
   for (const { role, parameter } of model.weights) {
     const idle = parameter.name.includes('.experts.') ? 1 - config.top_k_experts / config.num_experts : 0
-    if (['matrix', 'embedding', 'router'].includes(role)) products += parameter.size * (1 - idle)
+    if (['matrix', 'experts', 'embedding', 'router'].includes(role)) products += parameter.size * (1 - idle)
   }
   expect(activeParameters(config)).toBe(products)
 })

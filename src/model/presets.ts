@@ -12,7 +12,7 @@
 // | vocabulary         | 4096 up to depth 4, 8192 above         | small heads: the embedding must not outweigh the trunk
 // | batch tokens       | 4096 * (depth / 6)^2, to whole rows    | batch ~ D^0.38 (nanochat), D ~ depth^3 at fixed tokens per weight
 // | Muon lr            | 0.02                                   | Jordan et al. 2024; independent of width through the update's scale
-// | AdamW lr           | 0.008 * (hidden / 384)^-0.5            | nanochat: embedding lr ~ 1 / sqrt(width)
+// | AdamW lr           | 0.006 * (hidden / 384)^-0.5            | nanochat: embedding lr ~ 1 / sqrt(width); 0.006 measured on nano
 import { PolluxError } from '../util/index.ts'
 import { defaultLayerTypes, type ModelConfig, parseConfig } from './config.ts'
 
@@ -74,7 +74,7 @@ export function presetForDepth(depth: number, name = `depth${depth}`): Preset {
     batch,
     accumulation: 1,
     matrixLearningRate: 0.02,
-    learningRate: 0.008 * (hidden / 384) ** -0.5,
+    learningRate: 0.006 * (hidden / 384) ** -0.5,
   }
 }
 

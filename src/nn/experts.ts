@@ -14,7 +14,7 @@ export class Experts {
   constructor(name: string, shape: { hiddenSize: number; experts: number; inner: number }) {
     const { hiddenSize, experts, inner } = shape
     this.gateUp = gatedExpertsWeight(`${name}.gate_up_proj`, experts, inner, hiddenSize)
-    this.down = matrixWeight(`${name}.down_proj`, [experts, hiddenSize, inner], 'matrix')
+    this.down = matrixWeight(`${name}.down_proj`, [experts, hiddenSize, inner], 'experts')
   }
 
   get weights(): Weight[] {

@@ -13,6 +13,7 @@ export interface InitOptions {
  * | role      | values                                                                       |
  * |-----------|------------------------------------------------------------------------------|
  * | matrix    | N(0, std^2)   (Gemma 4; the norm after each block removes the scale anyway)   |
+ * | experts   | N(0, std^2)                                                                  |
  * | embedding | N(0, std^2)   (tied head: logits of std 0.02 sqrt(D), loss close to ln V)     |
  * | router    | N(0, std^2)   (near-equal experts at the start)                               |
  * | norm      | 1                                                                            |
@@ -22,7 +23,7 @@ export interface InitOptions {
 export function initialise(weights: Iterable<Weight>, rng: Rng, { std = 0.02 }: InitOptions = {}): void {
   for (const { parameter, role } of weights) {
     const data = parameter.data
-    if (role === 'matrix' || role === 'embedding' || role === 'router') {
+    if (role === 'matrix' || role === 'experts' || role === 'embedding' || role === 'router') {
       for (let i = 0; i < data.length; i++) data[i] = std * rng.normal()
     } else {
       data.fill(1)

@@ -7,8 +7,10 @@ import { Parameter } from '../tensor/index.ts'
 
 /** What a weight does in the model. */
 export type Role =
-  /** Hidden matrix [out, in], or a stack of them: orthogonalised by Muon. */
+  /** Hidden matrix [out, in] that every token meets: orthogonalised by Muon. */
   | 'matrix'
+  /** Stack of expert matrices [E, out, in]; under AdamW (optimizer.ts says why). */
+  | 'experts'
   /** Token table [V, D], which is the output head too. */
   | 'embedding'
   /** Scale of a norm on the way into a block, or of a head. */
@@ -37,7 +39,11 @@ export interface Weight {
 }
 
 /** A weight [rows, cols], or [count, rows, cols], as zeros. */
-export function matrixWeight(name: string, shape: number[], role: 'matrix' | 'embedding' | 'router'): Weight {
+export function matrixWeight(
+  name: string,
+  shape: number[],
+  role: 'matrix' | 'experts' | 'embedding' | 'router',
+): Weight {
   const [rows, cols] = shape.slice(-2)
   const count = shape.length === 3 ? shape[0] : 1
   return { parameter: new Parameter(name, shape), role, parts: [{ offset: 0, count, rows, cols }] }
@@ -58,7 +64,7 @@ export function fusedWeight(name: string, heights: number[], cols: number): Weig
 /** E matrices [2F, D], each a gate over an up projection. */
 export function gatedExpertsWeight(name: string, experts: number, inner: number, dim: number): Weight {
   const parts = [{ offset: 0, count: 2 * experts, rows: inner, cols: dim }]
-  return { parameter: new Parameter(name, [experts, 2 * inner, dim]), role: 'matrix', parts }
+  return { parameter: new Parameter(name, [experts, 2 * inner, dim]), role: 'experts', parts }
 }
 
 /** A vector of factors. */

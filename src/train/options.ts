@@ -7,7 +7,7 @@ export const defaultTrainingOptions: Omit<TrainingOptions, 'horizon' | 'batch' |
   accumulation: 1,
   optimizer: 'muon',
   matrixLearningRate: 0.02,
-  learningRate: 0.008,
+  learningRate: 0.006,
   weightDecay: 0.1,
   clip: 1,
   warmup: 0.02,

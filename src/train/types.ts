@@ -48,11 +48,11 @@ export interface TrainingOptions {
   time: number
   /** Micro-batches a step. Default 1. */
   accumulation: number
-  /** 'muon': Muon for hidden matrices, AdamW for the rest; 'adamw': AdamW for all. Default 'muon'. */
+  /** 'muon': Muon for attention and dense MLP, AdamW for the rest; 'adamw': AdamW for all. Default 'muon'. */
   optimizer: 'muon' | 'adamw'
   /** Peak learning rate of matrices under Muon. Default 0.02. */
   matrixLearningRate: number
-  /** Peak learning rate under AdamW. Default 0.008. */
+  /** Peak learning rate under AdamW. Default 0.006. */
   learningRate: number
   /** Decoupled decay of matrices (norms, scalars and embeddings are not decayed). Default 0.1. */
   weightDecay: number

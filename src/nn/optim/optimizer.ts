@@ -1,7 +1,10 @@
-// The optimiser of a model: Muon for hidden matrices and AdamW for the rest, or AdamW for all.
+// The optimiser of a model: Muon for the hidden matrices every token meets and AdamW for the rest, or AdamW for all.
+//
+// Experts are under AdamW: `nano` has 288 of them, whose Newton-Schulz products would take a third of a step, and at
+// equal seconds that lost (docs/LOG.md, 2026-11-24: optimiser of nano).
 import type { Compute } from '../../native/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
-import type { Weight } from '../weight.ts'
+import type { Role, Weight } from '../weight.ts'
 import { AdamW } from './adamw.ts'
 import { Muon } from './muon.ts'
 
@@ -20,6 +23,9 @@ export interface Update {
   gradScale: number
 }
 
+/** Roles that decay; embeddings, norms and scales do not. */
+const decayed: ReadonlySet<Role> = new Set<Role>(['matrix', 'experts', 'router'])
+
 export class Optimizer {
   readonly weights: Weight[]
   /** Updates done. */
@@ -28,7 +34,7 @@ export class Optimizer {
   readonly #adamw: AdamW
 
   constructor(weights: Weight[], { kind, weightDecay, compute = 'bf16' }: OptimizerOptions) {
-    const decay = ({ role }: Weight): number => (role === 'matrix' || role === 'router' ? weightDecay : 0)
+    const decay = ({ role }: Weight): number => (decayed.has(role) ? weightDecay : 0)
     const byMuon = (weight: Weight): boolean => kind === 'muon' && weight.role === 'matrix'
     this.weights = weights
     this.#muon = new Muon(weights.filter(byMuon), { weightDecay: decay, compute })
