@@ -87,7 +87,7 @@ void gradient_rows(const float* s, const float* dp, const Queries& q, int64_t c0
         score = cap * t;
         slope = 1.0f - t * t;
       }
-      vf probability = exp(score - lse);
+      vf probability = softmax_exp(score - lse);
       vf change = probability * (load(dp + at) - d);
       if constexpr (kCapped) change *= slope;
       if constexpr (kMasked) {
@@ -115,7 +115,7 @@ template <class A, class B> float dot_row(const A* a, const B* b, int64_t n) {
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) sum += load(a + i) * load(b + i);
   if (i < n) sum += load_part(a + i, int(n - i)) * load_part(b + i, int(n - i));
-  return reduce_add(sum);
+  return sum_lanes(sum);
 }
 
 void add_row(float* x, const float* y, int64_t n) {

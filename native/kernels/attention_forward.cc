@@ -13,8 +13,8 @@
 namespace pollux::POLLUX_NS {
 namespace {
 
-constexpr int64_t kRows = POLLUX_TILES ? 64 : 48;  // rows of a block of queries: whole tiles of block_gemm
-constexpr int64_t kKeys = 128;                     // 48 x 128 floats of scores stay in L1 together with K's chunk
+constexpr int64_t kRows = POLLUX_TILES ? 64 : 24;  // rows of a block of queries: whole tiles of block_gemm
+constexpr int64_t kKeys = 320;                     // keys of a chunk: 24 x 320 floats of scores stay in L1
 
 // A row's softmax so far.
 struct RowState {
@@ -63,17 +63,17 @@ template <class T> float softmax_row(float* s, int64_t from, int64_t to, int64_t
   for (int64_t j = to; j < end; j++) s[j] = -INFINITY;
   vf top = splat(row.max);
   for (int64_t j = start; j < end; j += kLanes) top = max(top, load(s + j));
-  const float largest = reduce_max(top);
+  const float largest = largest_lane(top);
   vf total = vf{};
   for (int64_t j = start; j < end; j += kLanes) {
-    vf e = exp(load(s + j) - largest);
+    vf e = softmax_exp(load(s + j) - largest);
     total += e;
     store(p + j, e);
   }
   if (start > 0) memset(p, 0, size_t(start) * sizeof(T));
   if (end < width) memset(p + end, 0, size_t(width - end) * sizeof(T));
   const float correction = row.max == largest ? 1.0f : expf(row.max - largest);
-  row = {largest, row.sum * correction + reduce_add(total)};
+  row = {largest, row.sum * correction + sum_lanes(total)};
   return correction;
 }
 
@@ -142,8 +142,10 @@ void query_block(const AttentionArgs& a, const PackedKeys<T>& packed, int64_t ba
   pack_a<T>(a.q, offset, c, block.index, rows, c, block.q, block.q_ld);
 
   const int64_t begin = round_down(most(first[i0], 0), kAlign), end = least(int64_t(last[i1 - 1]) + 1, a.time);
-  for (int64_t j0 = begin; j0 < end; j0 += kKeys) {
-    const int64_t n = least(kKeys, end - j0), width = padded_k<T>(n);
+  const int64_t chunks = divide_up(most(end - begin, 0), kKeys);
+  const int64_t chunk = round_up(divide_up(most(end - begin, 0), most(chunks, 1)), kAlign);  // even chunks, at most kKeys
+  for (int64_t j0 = begin; j0 < end; j0 += chunk) {
+    const int64_t n = least(chunk, end - j0), width = padded_k<T>(n);
     block_gemm<T, float>(rows, n, kp, block.q, block.q_ld, keys + j0 * kp, panel_stride<T>(c), block.s, kKeys, false, a.scale);
     for (int64_t r = 0; r < rows; r++) {
       const int64_t i = i0 + r / group, from = most(first[i] - j0, 0), to = least(int64_t(last[i]) + 1 - j0, n);
