@@ -4,9 +4,6 @@
 // range of keys per query, [first, last], both ends non-decreasing: the keys that a block of queries sees, and the
 // queries that see a block of keys, are then ranges too, found by looking at the ends; nothing outside is computed.
 #pragma once
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wuninitialized"  // GCC 12 warns inside its own avx512fintrin.h
-#endif
 #include <math.h>
 #include "kernels/block_gemm.h"
 #include "kernels/kernels.h"

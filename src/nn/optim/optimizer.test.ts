@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { Rng } from '../../util/index.ts'
 import { fusedWeight, gatedExpertsWeight, matrixWeight, vectorWeight, type Weight } from '../weight.ts'
 import { clipFactor, globalNorm } from './clip.ts'
+import { Muon } from './muon.ts'
 import { Optimizer } from './optimizer.ts'
 
 type Matrix = number[][]
@@ -86,8 +87,8 @@ test('Muon treats fused matrices and experts as the separate matrices they are',
   ]
   randomise(weights, rng)
   const before = weights.map(({ parameter }) => Float64Array.from(parameter.data))
-  const optimizer = new Optimizer(weights, { kind: 'muon', weightDecay: 0.1, compute: 'f32' })
-  optimizer.update({ learningRate: 9, matrixLearningRate: 0.02, gradScale: 0.5 })
+  const muon = new Muon(weights, { weightDecay: () => 0.1, compute: 'f32' })
+  muon.update({ learningRate: 0.02, gradScale: 0.5, step: 1 })
   weights.forEach(({ parameter, parts }, w) => {
     for (const { offset, count, rows, cols } of parts) {
       for (let i = 0; i < count; i++) {
@@ -112,4 +113,17 @@ test('the global norm is that of all gradients in one vector, and clipping bring
   expect(clipFactor(norm, 1) * norm).toBeCloseTo(1, 12)
   expect(clipFactor(0.5, 1)).toBe(1)
   expect(clipFactor(100, 0)).toBe(1)
+})
+
+test('Muon takes the matrices every token meets and AdamW the experts', () => {
+  const rng = new Rng(4)
+  const weights = [matrixWeight('m', [4, 6], 'matrix'), gatedExpertsWeight('experts', 3, 2, 5)]
+  const updated = (rates: { learningRate: number; matrixLearningRate: number }): boolean[] => {
+    randomise(weights, rng)
+    const before = weights.map(({ parameter }) => parameter.data.slice())
+    new Optimizer(weights, { kind: 'muon', weightDecay: 0, compute: 'f32' }).update({ ...rates, gradScale: 1 })
+    return weights.map(({ parameter }, i) => parameter.data.some((x, j) => x !== before[i][j]))
+  }
+  expect(updated({ learningRate: 0, matrixLearningRate: 0.1 })).toEqual([true, false])
+  expect(updated({ learningRate: 0.1, matrixLearningRate: 0 })).toEqual([false, true])
 })
