@@ -56,9 +56,10 @@ export function groupedLinear(x: Tensor, w: Parameter, plan: DispatchPlan, optio
       const dy = gradientOf(y)
       if (x.requiresGrad) addInputGradient({ dy, x, w, plan, gather, compute })
       if (!w.requiresGrad) return
+      const { data: dw, accumulate } = w.gradientTarget()
       // prettier-ignore
       kernels.groupedOuter(
-        dy.numbers, null, x.numbers, index?.ints ?? null, w.gradient().numbers, plan.offsets.ints, E, N, I, true, compute,
+        dy.numbers, null, x.numbers, index?.ints ?? null, dw, plan.offsets.ints, E, N, I, accumulate, compute,
       )
     },
   })

@@ -80,7 +80,7 @@ export function headCrossEntropy(
     saved: dtable ? [dtable] : [],
     backward: () => {
       const factor = gradientOf(loss).data[0]
-      if (dtable) kernels.axpby(factor, dtable.numbers, 1, table.gradient().numbers, table.gradient().numbers, V * D)
+      if (dtable) addTableGradient(table, dtable, factor)
       if (!dx) return
       if (factor !== 1) kernels.axpby(factor, dx.numbers, 0, null, dx.numbers, R * D)
       addGradient(x, dx)
@@ -102,4 +102,10 @@ function check(x: Tensor, table: Parameter, targets: Tensor): number {
     if (target >= 0) counted++
   }
   return counted
+}
+
+/** table.grad += factor * dtable. */
+function addTableGradient(table: Parameter, dtable: Tensor, factor: number): void {
+  const { data, accumulate } = table.gradientTarget()
+  kernels.axpby(factor, dtable.numbers, 1, accumulate ? data : null, data, table.size)
 }

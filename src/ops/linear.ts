@@ -70,8 +70,9 @@ function multiply(
 function addWeightGradient(dy: Tensor, x: Tensor, w: Parameter, compute: Compute): void {
   const [N, K] = w.shape
   const R = x.shape[0]
+  const { data: dw, accumulate } = w.gradientTarget()
   // prettier-ignore
   kernels.gemm(
-    dy.numbers, x.numbers, null, w.gradient().numbers, N, K, R, N, K, K, 1, 0, 0, 0, true, false, true, compute, 1,
+    dy.numbers, x.numbers, null, dw, N, K, R, N, K, K, 1, 0, 0, 0, true, false, accumulate, compute, 1,
   )
 }

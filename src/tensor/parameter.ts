@@ -20,6 +20,8 @@ interface Packed {
 export class Parameter extends Tensor {
   readonly name: string
   #version = 0
+  /** The gradient counts as zero, whatever its memory holds. */
+  #cleared = false
   readonly #packed = new Map<string, Packed>()
 
   /** Zeros of this shape; a matrix is [N, K] (out, in), a stack of them [E, N, K]. */
@@ -44,19 +46,43 @@ export class Parameter extends Tensor {
     this.#version++
   }
 
+  override get grad(): Tensor | null {
+    const gradient = super.grad
+    if (this.#cleared) gradient?.data.fill(0)
+    this.#cleared = false
+    return gradient
+  }
+
+  override set grad(gradient: Tensor | null) {
+    this.#cleared = false
+    super.grad = gradient
+  }
+
   /** The gradient to add to; zeros, and outside of all scopes, when there is none yet. */
   gradient(): Tensor {
-    if (this.grad === null) {
-      this.grad = new Tensor(this.shape, { dtype: 'f32' })
-      this.grad.storage.moveTo(null)
-      this.grad.data.fill(0)
+    const { data, accumulate } = this.gradientTarget()
+    if (!accumulate) data.fill(0)
+    return this.grad!
+  }
+
+  /**
+   * Where a kernel puts a contribution to the gradient: it adds to the array if `accumulate`, else overwrites all of it.
+   * The first contribution after zeroGrad overwrites, which saves writing the zeros and reading them back.
+   */
+  gradientTarget(): { data: Float32Array; accumulate: boolean } {
+    const accumulate = super.grad !== null && !this.#cleared
+    if (super.grad === null) {
+      const gradient = new Tensor(this.shape, { dtype: 'f32' })
+      gradient.storage.moveTo(null)
+      super.grad = gradient
     }
-    return this.grad
+    this.#cleared = false
+    return { data: super.grad!.floats, accumulate }
   }
 
   /** Sets the gradient to zero and keeps its memory. */
   zeroGrad(): void {
-    this.grad?.data.fill(0)
+    this.#cleared = super.grad !== null
   }
 
   /** The values as products take them; packed again only after `touch`. */

@@ -22,9 +22,8 @@ export class Tensor {
   /** The block of memory; shared by aliases. */
   readonly storage: Storage
   requiresGrad: boolean
-  /** Sum of the gradients that backward passes have brought: shape and dtype of this tensor. */
-  grad: Tensor | null = null
   readonly #view: TypedArray
+  #grad: Tensor | null = null
 
   /** Contents undefined; `zeros`, `empty` and `fromArray` are the usual ways to make one. */
   constructor(
@@ -54,6 +53,15 @@ export class Tensor {
       })
     }
     return this.#view
+  }
+
+  /** Sum of the gradients that backward passes have brought: shape and dtype of this tensor. */
+  get grad(): Tensor | null {
+    return this.#grad
+  }
+
+  set grad(gradient: Tensor | null) {
+    this.#grad = gradient
   }
 
   /** `data` of an f32 or bf16 tensor. */
