@@ -1,4 +1,5 @@
 // The addon's entry: exports the chosen kernel table, aligned memory and facts about the machine.
+#include <atomic>
 #include <cstdlib>
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -138,6 +139,13 @@ void define_rest(napi_env env, napi_value exports) {
 }
 
 napi_value init(napi_env env, napi_value exports) {
+  // The thread pool and its scratch serve one caller at a time: a second JavaScript thread would corrupt both.
+  static std::atomic<napi_env> owner{nullptr};
+  napi_env none = nullptr;
+  if (!owner.compare_exchange_strong(none, env) && none != env) {
+    napi_throw_error(env, "ERR_POLLUX_THREAD", "native: the addon must be used by one JavaScript thread only");
+    return nullptr;
+  }
   std::string error;
   table = choose_table(&error);
   if (table == nullptr) {

@@ -78,6 +78,19 @@ template <class C> inline void put(C* c, vf value, int64_t columns, bool accumul
   }
 }
 
+// Keeps the scaling apart from the addition behind it: fused for some tile shapes only, the last bit would depend on
+// how C was cut into blocks, and so on the number of threads.
+inline vf apart(vf x) {
+#if POLLUX_AVX512
+  asm("" : "+v"(x));
+#elif defined(__x86_64__)
+  asm("" : "+x"(x));
+#elif defined(__aarch64__)
+  asm("" : "+w"(x));
+#endif
+  return x;
+}
+
 template <class T, class C, int M, int P>
 void tile(int64_t kp, const T* a, int64_t lda, const T* b, int64_t stride, C* c, int64_t ldc, int64_t columns,
           bool accumulate, float alpha) {
@@ -85,7 +98,7 @@ void tile(int64_t kp, const T* a, int64_t lda, const T* b, int64_t stride, C* c,
 #pragma GCC unroll 2
   for (int64_t kk = 0; kk < kp; kk += kStepOf<T>) step<M, P>(sum, a + kk, lda, b + kk * kPanel, stride);
   for (int i = 0; i < M; i++)
-    for (int j = 0; j < P * kVectors; j++) put(c + i * ldc + j * kLanes, sum[i][j] * alpha, columns - j * kLanes, accumulate);
+    for (int j = 0; j < P * kVectors; j++) put(c + i * ldc + j * kLanes, apart(sum[i][j] * alpha), columns - j * kLanes, accumulate);
 }
 
 template <class T, class C>

@@ -151,7 +151,7 @@ static inline vf square_root(vf v) {
 // e^x by range reduction to |r| <= ln2/2 and a degree-6 polynomial (Cephes expf coefficients);
 // relative error below 2e-7 on [-87, 88]. Below -87 the result is 0, above 88 it saturates at e^88.
 static inline vf exp(vf x) {
-  vf clamped = min(max(x, splat(-87.33654f)), splat(88.0f));
+  vf clamped = min(splat(88.0f), max(splat(-87.33654f), x));  // in this order a NaN passes
   vf shifted = clamped * 1.44269504f + 12582912.0f;  // 1.5 * 2^23: rounds to the nearest integer
   vi n = (vi)shifted - 0x4b400000;
   vf t = shifted - 12582912.0f;

@@ -81,6 +81,7 @@ static inline void tile_sums(int64_t kp, const bf16* a, int64_t lda, bool two_ro
     POLLUX_TILE_ZERO(2);
     POLLUX_TILE_ZERO(3);
   }
+  asm volatile("" ::: "memory");  // what was copied for the tiles is in memory before they load it
   const int64_t bytes = lda * 2;
   if (two_rows && two_panels) {
     for (int64_t kk = 0; kk < kp; kk += 32) {

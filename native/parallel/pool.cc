@@ -64,7 +64,7 @@ int wanted_threads() {
   if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set) < kMaxThreads ? CPU_COUNT(&set) : kMaxThreads;
 #endif
   int n = int(std::thread::hardware_concurrency());
-  return n < 1 ? 1 : n;
+  return n < 1 ? 1 : n < kMaxThreads ? n : kMaxThreads;
 }
 
 struct Pool {

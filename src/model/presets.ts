@@ -11,8 +11,8 @@
 // | window             | 256                                    | half of the training length; Gemma 4: 1024
 // | vocabulary         | 4096 up to depth 4, 8192 above         | small heads: the embedding must not outweigh the trunk
 // | batch tokens       | 4096 * (depth / 6)^2, to whole rows    | batch ~ D^0.38 (nanochat), D ~ depth^3 at fixed tokens per weight
-// | Muon lr            | 0.02                                   | Jordan et al. 2024; independent of width through the update's scale
-// | AdamW lr           | 0.006 * (hidden / 384)^-0.5            | nanochat: embedding lr ~ 1 / sqrt(width); 0.006 measured on nano
+// | Muon lr            | 0.03                                   | Jordan et al. 2024: 0.02, independent of width; 0.03 measured on nano
+// | AdamW lr           | 0.02 * (hidden / 384)^-0.5             | nanochat: embedding lr ~ 1 / sqrt(width); 0.02 measured on nano
 import { PolluxError } from '../util/index.ts'
 import { defaultLayerTypes, type ModelConfig, parseConfig } from './config.ts'
 
@@ -73,8 +73,8 @@ export function presetForDepth(depth: number, name = `depth${depth}`): Preset {
     time: 512,
     batch,
     accumulation: 1,
-    matrixLearningRate: 0.02,
-    learningRate: 0.006 * (hidden / 384) ** -0.5,
+    matrixLearningRate: 0.03,
+    learningRate: 0.02 * (hidden / 384) ** -0.5,
   }
 }
 

@@ -149,6 +149,23 @@ describe('gemm', () => {
       expect(new Set(c)).toEqual(new Set([k]))
     })
   }
+  it('gives a row the same bits, however many rows are multiplied with it', () => {
+    const [m, n, k] = [109, 109, 109]
+    const rng = random(6)
+    for (const compute of ['f32', 'bf16'] as const) {
+      const [a, b] = [m * k, k * n].map((size) => arrayOf(compute, normalArray(rng, size)))
+      const before = normalArray(rng, m * n)
+      const multiply = (rows: NumberArray, c: Float32Array): Float32Array => {
+        kernels.gemm(rows, b, null, c, c.length / n, n, k, k, n, n, 1, 0, 0, 0, false, false, true, compute, 2.0315) // prettier-ignore
+        return c
+      }
+      const whole = multiply(a, before.slice())
+      for (const row of [0, 50, 108]) {
+        const alone = multiply(a.subarray(row * k, (row + 1) * k), before.slice(row * n, (row + 1) * n))
+        expect(alone).toEqual(whole.slice(row * n, (row + 1) * n))
+      }
+    }
+  })
   it('repeats bit for bit', () => {
     const rng = random(5)
     const [m, n, k] = [300, 200, 1500]

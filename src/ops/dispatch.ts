@@ -5,7 +5,8 @@
 // nothing is padded. Gale et al. 2022 (MegaBlocks, 2211.15841).
 import { kernels } from '../native/index.ts'
 import { empty, type Tensor } from '../tensor/index.ts'
-import { expectDtype, expectShape } from './check.ts'
+import { ShapeError } from '../util/index.ts'
+import { expectCount, expectDtype, expectShape } from './check.ts'
 
 export interface DispatchPlan {
   /** Rows R, experts a row K, experts E. */
@@ -26,6 +27,10 @@ export interface DispatchPlan {
 export function dispatchPlan(indices: Tensor, experts: number): DispatchPlan {
   expectDtype('dispatchPlan', 'indices', indices, ['i32'])
   const [rows, topK] = expectShape('dispatchPlan', 'indices', indices, ['R', 'K'])
+  expectCount('dispatchPlan', 'experts', experts)
+  for (const e of indices.ints) {
+    if (e < 0 || e >= experts) throw new ShapeError('dispatchPlan', `indices must be in [0, ${experts})`, String(e))
+  }
   const ints = (size: number): Tensor => empty([size], { dtype: 'i32' })
   const S = rows * topK
   const plan = {

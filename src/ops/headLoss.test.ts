@@ -58,3 +58,14 @@ test('targets outside the vocabulary are refused', () => {
     'headCrossEntropy: targets must be [2], got i32 [1]',
   )
 })
+
+test('a model that has diverged has a loss of NaN, not of ln V', () => {
+  using _scope = memoryScope()
+  const [V, D] = [64, 32]
+  const table = new Parameter('embed', [V, D])
+  table.data.fill(1)
+  table.touch()
+  const x = fromArray(new Float32Array(2 * D).fill(Number.NaN), [2, D])
+  const { loss } = headCrossEntropy(x, table, intTensor([0, 5]), { softcap: 30 })
+  expect(loss.item()).toBeNaN()
+})

@@ -94,3 +94,10 @@ test('more experts a row than there are, and factors of another length, are refu
     'route: expertScale (s) must be [3], got f32 [4]',
   )
 })
+
+test('a plan over experts that are not there is refused', () => {
+  using _scope = memoryScope()
+  const plan = (e: number) => () => dispatchPlan(fromArray([e], [1, 1], { dtype: 'i32' }), 2)
+  expect(plan(1000000)).toThrow('dispatchPlan: indices must be in [0, 2), got 1000000')
+  expect(plan(-1)).toThrow('got -1')
+})
