@@ -2,9 +2,10 @@
 //
 //   NAME          the good one, until the last moment
 //   NAME.new      being written; removed if writing fails (a full disk, a thrown error) or was cut short
-//   NAME.old      the previous one, for the instant between two renames
+//   NAME.old      the previous one, until the new one stands in its place and is flushed
 //
 // A crash at any point leaves NAME, or NAME.old beside a complete NAME.new; `recoverFolder` settles the latter.
+// A NAME.old that a crash left beside NAME is removed by the next replacement.
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { PolluxError } from '../util/index.ts'
@@ -29,7 +30,10 @@ export async function replaceFolder(folder: string, write: (aside: string) => vo
       cause,
     })
   }
-  if (existsSync(folder)) renameSync(folder, `${folder}.old`)
+  if (existsSync(folder)) {
+    rmSync(`${folder}.old`, { recursive: true, force: true })
+    renameSync(folder, `${folder}.old`)
+  }
   renameSync(aside, folder)
   flush(dirname(folder))
   rmSync(`${folder}.old`, { recursive: true, force: true })
