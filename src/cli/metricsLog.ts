@@ -8,13 +8,10 @@ import type { StepMetrics } from '../train/index.ts'
 import { jsonLine } from './json.ts'
 import { writeAside } from './runFolder.ts'
 
-/** A line of the file: a step, and the tokens each expert got when they were noted. */
-export type LoggedStep = StepMetrics
-
 /** All whole lines of a metrics file, in order; [] when there is none. */
-export function readMetrics(path: string): LoggedStep[] {
+export function readMetrics(path: string): StepMetrics[] {
   if (!existsSync(path)) return []
-  const steps: LoggedStep[] = []
+  const steps: StepMetrics[] = []
   for (const line of readFileSync(path, 'utf8').split('\n')) {
     const step = parseStep(line)
     if (step !== undefined) steps.push(step)
@@ -36,10 +33,10 @@ export function appendMetrics(path: string, metrics: StepMetrics): void {
   appendFileSync(path, `${jsonLine({ ...metrics })}\n`)
 }
 
-function parseStep(line: string): LoggedStep | undefined {
+function parseStep(line: string): StepMetrics | undefined {
   if (line === '') return undefined
   try {
-    const value = JSON.parse(line) as LoggedStep
+    const value = JSON.parse(line) as StepMetrics
     return typeof value.step === 'number' ? value : undefined
   } catch {
     return undefined

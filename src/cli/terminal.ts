@@ -78,7 +78,6 @@ export function visibleWidth(text: string): number {
  * symbols (ESC becomes ␛); tabs and line ends stay.
  */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is to be replaced
   return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, (c) => {
     const code = c.charCodeAt(0)
     return code < 0x20 ? String.fromCharCode(0x2400 + code) : code === 0x7f ? '␡' : '�'

@@ -3,6 +3,7 @@
 // A document is a list of parts with the shapes of the Gemini API (text, inlineData, fileData), so one
 // schema serves a row of a training set, a picture with its caption and a chat request. Text files make
 // documents of one text part; sources of images and sound add the other kinds.
+import { isRecord } from '../util/index.ts'
 
 /** One part of a document, as the Gemini API writes it. */
 export type Part = TextPart | InlineDataPart | FileDataPart
@@ -81,10 +82,6 @@ function readPart(value: unknown): Part | null {
   if (!isRecord(fileData) || typeof fileData.fileUri !== 'string') return null
   const mimeType = typeof fileData.mimeType === 'string' ? { mimeType: fileData.mimeType } : {}
   return { fileData: { ...mimeType, fileUri: fileData.fileUri } }
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** What a value is, for messages. */

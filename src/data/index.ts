@@ -8,8 +8,7 @@ export type { Rejection, SkipReason } from './ledger.ts'
 export type { Source } from './source.ts'
 export { fileSource } from './files.ts'
 export { nodeModulesSource } from './nodeModules.ts'
-export { licenceTable, writeProvenance } from './provenance.ts'
-export type { LicenceRow } from './provenance.ts'
+export { writeProvenance } from './provenance.ts'
 
 // ---- train and validation ----
 export { sampleTexts, splitDocuments } from './split.ts'

@@ -6,7 +6,7 @@
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { isRecord } from './document.ts'
+import { isRecord } from '../util/index.ts'
 import type { Document, Provenance } from './document.ts'
 import { dataError, reasonOf } from './errors.ts'
 import { describesData, isBundleName, kindOf } from './fileTypes.ts'

@@ -1,7 +1,8 @@
 // Rows of a table of documents: .jsonl and .parquet.
 //
 // A row holds its document in `parts` (text, inlineData, fileData), or as one string in `text` or `content`.
-import { isRecord, nameOf, readParts } from './document.ts'
+import { isRecord } from '../util/index.ts'
+import { nameOf, readParts } from './document.ts'
 import type { Part } from './document.ts'
 import type { Ledger } from './ledger.ts'
 import { wellFormed } from './textFile.ts'

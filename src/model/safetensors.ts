@@ -5,7 +5,7 @@
 // a wrong weight. As the format asks, arrays must tile the data section with no hole and no overlap.
 // Format: huggingface/safetensors README ("Format"); the 100 MB cap on the header is the one used there.
 import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
-import { PolluxError } from '../util/index.ts'
+import { isRecord, PolluxError } from '../util/index.ts'
 
 /** Largest header that is read or written (huggingface/safetensors MAX_HEADER_SIZE). */
 const maxHeaderBytes = 100_000_000
@@ -216,10 +216,6 @@ function writeAll(file: number, bytes: Uint8Array): void {
 
 function asBytes(data: StoredArray): Uint8Array<ArrayBuffer> {
   return new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength)
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** A shape: whole numbers whose product stays exact. Offsets have no product and need `areWhole` only. */

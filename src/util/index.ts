@@ -6,5 +6,5 @@ export { didYouMean, editDistance } from './didYouMean.ts'
 // ---- random numbers ----
 export { Rng, type RngState } from './rng.ts'
 
-// ---- print ----
-export { formatBytes, formatSeconds } from './format.ts'
+// ---- values from outside ----
+export { isRecord } from './isRecord.ts'
