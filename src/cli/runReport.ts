@@ -6,7 +6,7 @@ import type { StepMetrics, Summary } from '../train/index.ts'
 import { bytes, count, duration, short } from './format.ts'
 import { readMetrics } from './metricsLog.ts'
 import { type Facts, renderReport, type Source } from './report/index.ts'
-import { type Run, runPaths, writeAside } from './runFolder.ts'
+import { type Run, type RunRequest, runPaths, writeAside } from './runFolder.ts'
 import { resumeCommand, sampleCommand } from './trainPlan.ts'
 
 /** Steps whose routing the heat map sums up. */
@@ -86,12 +86,17 @@ function trainingFacts({ record: { request } }: Run, summary: Summary): Facts {
     ['batch', `${batch} × ${count(context)} tokens`],
     ['optimizer', request.optimizer],
     ['arithmetic', request.compute],
-    ['peak rate, matrices', request.matrixLearningRate.toPrecision(3)],
-    ['peak rate, others', request.learningRate.toPrecision(3)],
+    ...peakRates(request),
     ['seed', String(request.seed)],
     ['skipped steps', count(summary.skippedSteps)],
     ['time', duration(summary.seconds)],
   ]
+}
+
+/** AdamW has a rate of its own beside Muon, for what Muon does not update. */
+function peakRates({ optimizer, matrixLearningRate, learningRate }: RunRequest): Facts {
+  const adamw: Facts = [['peak rate, AdamW', learningRate.toPrecision(3)]]
+  return optimizer === 'muon' ? [['peak rate, Muon', matrixLearningRate.toPrecision(3)], ...adamw] : adamw
 }
 
 function machineFacts(summary: Summary): Facts {

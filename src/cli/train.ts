@@ -40,8 +40,12 @@ export function addTrain(program: Command): void {
       'tokens of the vocabulary, the 256 bytes and 24 special ones included',
       wholeNumber('--vocab', 280, 1048576),
     )
-    .option('--lr <x>', 'peak learning rate (of matrices, under muon; the rest follows)', positiveNumber('--lr'))
-    .option('--optimizer <name>', 'muon or adamw (default: muon)', oneOf('--optimizer', ['muon', 'adamw']))
+    .option('--lr <x>', "peak learning rate (of Muon's matrices, under muon; the rest follows)", positiveNumber('--lr'))
+    .option(
+      '--optimizer <name>',
+      'muon (attention and dense MLP; AdamW for the rest) or adamw (default: muon)',
+      oneOf('--optimizer', ['muon', 'adamw']),
+    )
     .option('--dtype <name>', 'arithmetic: bf16 or f32 (default: bf16)', oneOf('--dtype', ['bf16', 'f32']))
     .option('--checkpoint-every <n>', 'steps between saves (default: by time)', wholeNumber('--checkpoint-every'))
     .option('--out <dir>', 'folder that holds the runs', defaultOut)
