@@ -7,11 +7,22 @@
 //   checkpoint/    the model, the tokenizer and the state of training (written by train/)
 //
 // This file finds, names and lists such folders, and reads and writes run.json (aside and renamed, so a full
-// disk leaves the old one).
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+// disk leaves the old one). A run has the name of its folder, so that a copy or a renamed one is a run of its own.
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
 import type { TrainingOptions } from '../train/index.ts'
-import { didYouMean, PolluxError } from '../util/index.ts'
+import { didYouMean, isRecord, PolluxError } from '../util/index.ts'
 
 /** Where runs lie when --out is not given. */
 export const defaultOut = 'runs'
@@ -50,6 +61,7 @@ export interface RunOutcome {
 /** run.json. */
 export interface RunRecord {
   pollux: string
+  /** That of the folder when it was last written. */
   name: string
   createdAt: string
   request: RunRequest
@@ -74,14 +86,47 @@ export function runPaths(folder: string) {
   }
 }
 
-/** Runs under a folder, newest first. Folders without a readable run.json are passed over. */
+/**
+ * Runs under a folder, newest first, then by name. Folders without a readable run.json are passed over.
+ *
+ * @throws PolluxError when `out` is no folder or cannot be read
+ */
 export function listRuns(out: string): Run[] {
   if (!existsSync(out)) return []
-  const runs = readdirSync(out, { withFileTypes: true })
+  return entriesOf(out)
     .filter((entry) => entry.isDirectory())
     .map((entry) => readRun(join(out, entry.name)))
     .filter((run) => run !== undefined)
-  return runs.sort((a, b) => (a.record.createdAt < b.record.createdAt ? 1 : -1))
+    .sort((a, b) => order(b.record.createdAt, a.record.createdAt) || order(a.name, b.name))
+}
+
+function entriesOf(out: string) {
+  try {
+    return readdirSync(out, { withFileTypes: true })
+  } catch (cause) {
+    throw badOut('read', out, cause)
+  }
+}
+
+/** Throws unless runs can be made under `out`; makes nothing. */
+export function checkOut(out: string): void {
+  let folder = resolve(out)
+  while (!existsSync(folder)) folder = dirname(folder)
+  try {
+    if (!statSync(folder).isDirectory()) throw Object.assign(new Error(`${folder} is a file`), { code: 'ENOTDIR' })
+    accessSync(folder, constants.W_OK | constants.X_OK)
+  } catch (cause) {
+    throw badOut('written', out, cause)
+  }
+}
+
+function badOut(use: 'read' | 'written', out: string, cause: unknown): PolluxError {
+  const { code = 'an error' } = cause as NodeJS.ErrnoException
+  return new PolluxError(`--out: must be a folder that can be ${use}, got ${out} (${code})`, { cause })
+}
+
+function order(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
 }
 
 /**
@@ -107,9 +152,10 @@ export function findRun(out: string, name: string | undefined): Run {
 /** Reads a run folder; undefined when it is not one. */
 export function readRun(folder: string): Run | undefined {
   try {
-    const record = JSON.parse(readFileSync(runPaths(folder).record, 'utf8')) as RunRecord
-    if (typeof record.name !== 'string' || typeof record.request !== 'object') return undefined
-    return { name: record.name, folder, record }
+    const record: unknown = JSON.parse(readFileSync(runPaths(folder).record, 'utf8'))
+    if (!isRecord(record) || typeof record.createdAt !== 'string' || !isRecord(record.request)) return undefined
+    const name = basename(folder)
+    return { name, folder, record: { ...(record as unknown as RunRecord), name } }
   } catch {
     return undefined
   }

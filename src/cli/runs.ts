@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { decimals, duration, short } from './format.ts'
 import { printJson } from './json.ts'
 import { defaultOut, listRuns, type Run } from './runFolder.ts'
-import { openTerminal } from './terminal.ts'
+import { openTerminal, printable } from './terminal.ts'
 
 interface Flags {
   out: string
@@ -44,9 +44,10 @@ function showRuns({ out, json }: Flags): void {
 }
 
 function toRow({ name, record: { createdAt, request, outcome } }: Run): string[] {
+  const shown = printable(name)
   const begun = createdAt.slice(0, 16).replace('T', ' ')
-  if (outcome === undefined) return [name, begun, request.preset, '–', '–', '–', 'not finished']
+  if (outcome === undefined) return [shown, begun, request.preset, '–', '–', '–', 'not finished']
   const loss = decimals(outcome.valBitsPerByte ?? outcome.lossBitsPerByte)
   const state = outcome.stopped ? 'stopped' : ''
-  return [name, begun, request.preset, loss, short(outcome.tokens), duration(outcome.seconds), state]
+  return [shown, begun, request.preset, loss, short(outcome.tokens), duration(outcome.seconds), state]
 }

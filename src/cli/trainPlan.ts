@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type Preset, type PresetName, preset, presetForDepth, recoverFolder } from '../model/index.ts'
 import { PolluxError } from '../util/index.ts'
-import { defaultOut, findRun, freshName, isTaken, type Run, type RunRequest, runPaths } from './runFolder.ts'
+import { checkOut, defaultOut, findRun, freshName, isTaken, type Run, type RunRequest, runPaths } from './runFolder.ts'
 import { UsageError } from './usage.ts'
 import { version } from './version.ts'
 
@@ -71,6 +71,7 @@ export function planTraining(flags: TrainFlags): TrainPlan {
 }
 
 function planFresh(flags: TrainFlags): TrainPlan {
+  checkOut(flags.out)
   const name = flags.run ?? freshName(flags.out)
   const folder = join(flags.out, name)
   if (isTaken(folder)) {

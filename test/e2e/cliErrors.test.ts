@@ -23,8 +23,6 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 function damagedRun(name: string, change: (checkpoint: string) => void): void {
   const run = join(folder, 'runs', name)
   cpSync(join(folder, 'runs/good'), run, { recursive: true })
-  const record = JSON.parse(readFileSync(join(run, 'run.json'), 'utf8'))
-  writeFileSync(join(run, 'run.json'), JSON.stringify({ ...record, name }))
   change(join(run, 'checkpoint'))
 }
 
@@ -46,6 +44,9 @@ describe('bad input', () => {
     ['no such run to resume', ['train', '--resume', '--run', 'absent'], 1, /under runs \(.*good.*\), got "absent"/],
     ['no such run to sample', ['sample', '--run', 'absent'], 1, /under runs \(.*good.*\), got "absent"/],
     ['no runs at all', ['sample', '--out', 'empty'], 1, /got none under empty\nhint: npx pollux train/],
+    ['runs in a file', ['runs', '--out', 'text.md'], 1, /--out: must be a folder .* read, got text\.md \(ENOTDIR\)/],
+    ['training into a file', ['train', '--out', 'text.md'], 1, /--out: .* written, got text\.md \(ENOTDIR\)/],
+    ['sampling from a file', ['sample', '--out', 'text.md'], 1, /--out: .* read, got text\.md \(ENOTDIR\)/],
     ['too much probability', ['sample', '--top-p', '2'], 2, /--top-p: must be a number above 0 and at most 1/],
   ])('%s gets a clear error', async (_, args, code, message) => {
     const result = await pollux(args, { cwd: folder })
