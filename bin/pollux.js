@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Starts the command line under Node 24: the one that runs now, or the one that `npm ci` brought.
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -17,8 +17,15 @@ if (Number(process.versions.node.split('.')[0]) >= 24) {
     console.error(`pollux: needs Node 24 or later, got ${process.versions.node}\nhint: npm ci brings it`)
     process.exit(1)
   }
-  // The child shares the terminal and gets Ctrl-C itself; the parent only waits for it.
+  const child = spawn(node, [main, ...process.argv.slice(2)], { stdio: 'inherit' })
+  // The child shares the terminal and gets Ctrl-C itself; the parent waits for it, and passes on what it alone got.
   process.on('SIGINT', () => {})
-  const child = spawnSync(node, [main, ...process.argv.slice(2)], { stdio: 'inherit' })
-  process.exit(child.status ?? 128 + constants.signals[child.signal ?? 'SIGKILL'])
+  process.on('SIGTERM', () => child.kill('SIGTERM'))
+  child.on('error', ({ message }) => {
+    console.error(
+      `pollux: needs Node 24 or later, got ${process.versions.node}, and ${message}\nhint: npm ci brings it`,
+    )
+    process.exit(1)
+  })
+  child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]))
 }
