@@ -1,8 +1,12 @@
 // Ctrl-C, politely: the first one asks the loop to finish its step and save, the second ends the process.
 //
-// The handler takes itself off when it fires. The second signal then meets the system's default action, which
-// works even while native code runs and no JavaScript could.
+// The handler takes itself off soon after it fires. The second signal then meets the system's default action,
+// which works even while native code runs and no JavaScript could. Not at once: under npx one Ctrl-C comes twice,
+// from the terminal and passed on by npm.
 import { exitCodes } from './usage.ts'
+
+/** Milliseconds in which a second signal counts as the echo of the first. */
+const echoMs = 300
 
 /** Signals that ask a training loop to stop. */
 export interface Interrupt extends Disposable {
@@ -11,7 +15,10 @@ export interface Interrupt extends Disposable {
   readonly exitCode: number
 }
 
-/** Listens for SIGINT and SIGTERM until disposed; `onFirst` tells the person what happens now. */
+/**
+ * Listens for SIGINT and SIGTERM until disposed; `onFirst` tells the person what happens now. An echo is waited
+ * out even then.
+ */
 export function listenForInterrupt(onFirst: (name: 'SIGINT' | 'SIGTERM') => void): Interrupt {
   const controller = new AbortController()
   let exitCode = 0
@@ -20,10 +27,11 @@ export function listenForInterrupt(onFirst: (name: 'SIGINT' | 'SIGTERM') => void
     process.removeListener('SIGTERM', onTerminate)
   }
   const handle = (name: 'SIGINT' | 'SIGTERM', code: number) => {
-    stop()
+    if (controller.signal.aborted) return
     exitCode = code
     onFirst(name)
     controller.abort()
+    setTimeout(stop, echoMs).unref()
   }
   const onInterrupt = () => handle('SIGINT', exitCodes.interrupted)
   const onTerminate = () => handle('SIGTERM', exitCodes.terminated)
@@ -34,6 +42,8 @@ export function listenForInterrupt(onFirst: (name: 'SIGINT' | 'SIGTERM') => void
     get exitCode() {
       return exitCode
     },
-    [Symbol.dispose]: stop,
+    [Symbol.dispose]() {
+      if (!controller.signal.aborted) stop()
+    },
   }
 }

@@ -39,10 +39,9 @@ export async function runTraining(plan: TrainPlan, flags: TrainFlags): Promise<n
   const prepared = await prepareRun(plan, terminal)
   const session: Session = { plan, flags, terminal, prepared }
   try {
-    using interrupt = listenForInterrupt((name) => announceStop(session, name))
-    const summary = await train(session, interrupt)
+    const { summary, exitCode } = await trainUntilSignal(session)
     await finish(session, summary)
-    return summary.stopped ? interrupt.exitCode : 0
+    return exitCode
   } catch (error) {
     throw fullDiskCode(error) === undefined ? error : fullDisk(session, error)
   }
@@ -53,6 +52,13 @@ function terminalFor({ quiet, json }: TrainFlags): Terminal {
   if (quiet) return silentTerminal()
   if (!json) return openTerminal(process.stdout)
   return process.stderr.isTTY ? openTerminal(process.stderr) : silentTerminal()
+}
+
+/** Listens only while there is something to save: during what follows, Ctrl-C may quit. */
+async function trainUntilSignal(session: Session): Promise<{ summary: Summary; exitCode: number }> {
+  using interrupt = listenForInterrupt((name) => announceStop(session, name))
+  const summary = await train(session, interrupt)
+  return { summary, exitCode: summary.stopped ? interrupt.exitCode : 0 }
 }
 
 async function train(session: Session, { signal }: Interrupt): Promise<Summary> {
