@@ -97,7 +97,8 @@ function configFor({ preset, run }: TrainPlan, tokenizer: Tokenizer): ModelConfi
   return parseConfig({
     ...preset.config,
     vocab_size: tokenizer.vocabSize,
-    max_position_embeddings: Math.max(preset.config.max_position_embeddings, run.record.request.context),
+    // sampling must not look back past positions that were trained
+    max_position_embeddings: run.record.request.context,
     bos_token_id: tokenizer.bosId,
     eos_token_id: tokenizer.eosId,
     pad_token_id: tokenizer.padId,

@@ -101,6 +101,14 @@ describe('pollux train for people', () => {
     expect([run.code, run.stdout, run.stderr]).toEqual([0, '', ''])
   })
 
+  it('knows as many positions as it was trained on', async () => {
+    const flags = ['--steps', '1', '--context', '16', '--run', 'narrow', '--out', 'narrow', '--quiet']
+    const run = await pollux(['train', ...micro, ...flags], { cwd: folder })
+    expect([run.code, run.stderr]).toEqual([0, ''])
+    const config = JSON.parse(readFileSync(join(folder, 'narrow/narrow/checkpoint/config.json'), 'utf8'))
+    expect(config.max_position_embeddings).toBe(16)
+  })
+
   it('trains for a time', async () => {
     const run = await pollux(['train', ...micro, '--minutes', '0.03', '--run', 'timed', '--json'], { cwd: folder })
     expect(run.code).toBe(0)
