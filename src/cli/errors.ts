@@ -1,5 +1,6 @@
 // How any failure is shown: message, hint, exit code. Stacks only with POLLUX_DEBUG=1.
 import { PolluxError } from '../util/index.ts'
+import { printable } from './terminal.ts'
 import { exitCodes, UsageError } from './usage.ts'
 
 /** Codes of the system that mean: no more room for this file. */
@@ -23,10 +24,10 @@ export function describeError(error: unknown): Shown {
   return { message, hint, exitCode }
 }
 
-/** Prints a failure on stderr and returns the exit code. */
+/** Prints a failure on stderr, harmless to the terminal whatever file names it holds; returns the exit code. */
 export function printError(error: unknown): number {
   const { message, hint, exitCode } = describeError(error)
-  process.stderr.write(`pollux: ${message}\n${hint === undefined ? '' : `hint: ${hint}\n`}`)
+  process.stderr.write(printable(`pollux: ${message}\n${hint === undefined ? '' : `hint: ${hint}\n`}`))
   if (process.env.POLLUX_DEBUG === '1' && error instanceof Error) process.stderr.write(`${debugText(error)}\n`)
   return exitCode
 }

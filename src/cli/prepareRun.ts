@@ -14,7 +14,7 @@ import { Tokenizer, trainTokenizer } from '../tokenizer/index.ts'
 import { bytes, count, short } from './format.ts'
 import { readJsonFile, runPaths } from './runFolder.ts'
 import { startStage } from './progress.ts'
-import type { Terminal } from './terminal.ts'
+import { printable, type Terminal } from './terminal.ts'
 import type { TrainPlan } from './trainPlan.ts'
 
 /** Text that a tokenizer is trained on at most, spread over the corpus: more changes its merges little. */
@@ -54,7 +54,7 @@ async function readCorpus(paths: string[], terminal: Terminal): Promise<Corpus> 
   if (truncated) warn('the corpus is larger than what fits; its beginning is used')
   if (ledger.rejectedCount > 0) {
     const [{ path, reason }] = ledger.rejected
-    warn(`${count(ledger.rejectedCount)} could not be read, the first: ${path}: ${reason}`)
+    warn(`${count(ledger.rejectedCount)} could not be read, the first: ${printable(`${path}: ${reason}`)}`)
   }
   return corpus
 }

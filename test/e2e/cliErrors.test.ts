@@ -29,6 +29,7 @@ function damagedRun(name: string, change: (checkpoint: string) => void): void {
 describe('bad input', () => {
   it.each([
     ['a folder that is not there', ['train', '--data', 'nowhere'], 1, /must exist, got .*nowhere/],
+    ['a name that drives terminals', ['train', '--data', 'no\x1bcwhere'], 1, /must exist, got .*no␛cwhere\n/],
     ['a pattern without a match', ['train', '--data', '*.rst'], 1, /\*\.rst/],
     ['an empty folder', ['train', '--data', 'empty'], 1, /empty must hold text, got nothing/],
     ['a file that is no text', ['train', '--data', 'picture.bin'], 1, /picture\.bin/],
