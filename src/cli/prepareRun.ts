@@ -12,7 +12,7 @@ import {
 import { type ModelConfig, parseConfig } from '../model/index.ts'
 import { Tokenizer, trainTokenizer } from '../tokenizer/index.ts'
 import { bytes, count, short } from './format.ts'
-import { readJsonFile, runPaths } from './runFolder.ts'
+import { readJsonFile, runPaths, type RunRequest } from './runFolder.ts'
 import { startStage } from './progress.ts'
 import { printable, type Terminal } from './terminal.ts'
 import type { TrainPlan } from './trainPlan.ts'
@@ -32,7 +32,7 @@ export interface Prepared {
 /** Runs the stages, showing each. */
 export async function prepareRun(plan: TrainPlan, terminal: Terminal): Promise<Prepared> {
   const { request } = plan.run.record
-  const corpus = await readCorpus(request.data, terminal)
+  const corpus = await readCorpus(request, terminal)
   const split = splitDocuments(corpus.documents)
   const { checkpoint } = runPaths(plan.run.folder)
   const tokenizer = plan.resume
@@ -43,9 +43,9 @@ export async function prepareRun(plan: TrainPlan, terminal: Terminal): Promise<P
   return { corpus, split, tokenizer, data, config }
 }
 
-async function readCorpus(paths: string[], terminal: Terminal): Promise<Corpus> {
+async function readCorpus({ data, dataRoot }: RunRequest, terminal: Terminal): Promise<Corpus> {
   const stage = startStage(terminal, 'reading corpus')
-  const corpus = await openCorpus({ paths })
+  const corpus = await openCorpus({ paths: data, root: dataRoot })
   const { documents, ledger, truncated } = corpus
   const packages = new Set(documents.map(({ provenance }) => provenance.package).filter((name) => name !== undefined))
   const from = packages.size > 0 ? ` from ${count(packages.size)} packages` : ''

@@ -31,6 +31,8 @@ export const defaultOut = 'runs'
 export interface RunRequest {
   /** What --data named; empty: the packages under node_modules. */
   data: string[]
+  /** Folder whose node_modules is read when --data named nothing. */
+  dataRoot?: string
   preset: string
   depth: number
   vocab: number

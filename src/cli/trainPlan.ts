@@ -4,6 +4,7 @@
 // length, how often it saves and where its corpus lies may be told anew.
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { nodeModulesRoot } from '../data/index.ts'
 import { type Preset, type PresetName, preset, presetForDepth, recoverFolder } from '../model/index.ts'
 import { PolluxError } from '../util/index.ts'
 import { checkOut, defaultOut, findRun, freshName, isTaken, type Run, type RunRequest, runPaths } from './runFolder.ts'
@@ -92,6 +93,7 @@ function freshRequest(flags: TrainFlags, chosen: Preset): RunRequest {
   const isMuon = optimizer === 'muon'
   return {
     data: (flags.data ?? []).map((path) => resolve(path)),
+    dataRoot: flags.data === undefined ? nodeModulesRoot() : undefined,
     preset: chosen.name,
     depth: chosen.depth,
     vocab: flags.vocab ?? chosen.config.vocab_size,
@@ -122,6 +124,7 @@ function planResume(flags: TrainFlags): TrainPlan {
   const request: RunRequest = {
     ...before,
     data: flags.data?.map((path) => resolve(path)) ?? before.data,
+    dataRoot: isDataRoot(before.dataRoot) ? before.dataRoot : undefined,
     horizon: horizonOf(flags) ?? before.horizon,
     checkpointEvery: flags.checkpointEvery ?? before.checkpointEvery,
   }
@@ -132,6 +135,11 @@ function planResume(flags: TrainFlags): TrainPlan {
     before.preset === 'micro' || before.preset === 'nano' ? preset(before.preset) : presetForDepth(before.depth)
   // a run that ended before its first save starts again, from the same request
   return { run: { ...run, record: { ...run.record, request } }, preset: chosen, resume: existsSync(checkpoint) }
+}
+
+/** False when a run's checkout was moved or removed: node_modules is then looked for as in a fresh run. */
+function isDataRoot(folder: string | undefined): boolean {
+  return folder !== undefined && existsSync(join(folder, 'node_modules'))
 }
 
 /** Throws when a run has reached the end that it is now given. */

@@ -7,7 +7,7 @@ export { Ledger } from './ledger.ts'
 export type { Rejection, SkipReason } from './ledger.ts'
 export type { Source } from './source.ts'
 export { fileSource } from './files.ts'
-export { nodeModulesSource } from './nodeModules.ts'
+export { nodeModulesRoot, nodeModulesSource } from './nodeModules.ts'
 export { writeProvenance } from './provenance.ts'
 
 // ---- train and validation ----

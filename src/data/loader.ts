@@ -88,7 +88,7 @@ export class Loader {
     if (fingerprint !== this.#stream.fingerprint) {
       throw dataError(
         `resume must find the corpus it left, got other text or another tokenizer (${this.#stream.fingerprint}, not ${fingerprint})`,
-        'pass the same --data as when the run began',
+        'the same files must be there as when the run began: the same --data, or the same node_modules (npm ci)',
       )
     }
     if (time !== this.#time) throw dataError(`resume must keep the sequence length ${time}, got ${this.#time}`)

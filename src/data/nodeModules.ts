@@ -25,7 +25,7 @@ const largestFile = 512 * 1024
  * @throws PolluxError when there is none
  */
 export function nodeModulesSource(root?: string): Source {
-  const folder = findNodeModules(root)
+  const folder = realpathSync(join(nodeModulesRoot(root), 'node_modules'))
   return {
     name: 'node_modules',
     async *documents(ledger) {
@@ -34,13 +34,18 @@ export function nodeModulesSource(root?: string): Source {
   }
 }
 
-function findNodeModules(root?: string): string {
+/**
+ * The folder that holds node_modules, absolute: `root`, else the current one, else the one this program is in.
+ *
+ * @throws PolluxError when there is none
+ */
+export function nodeModulesRoot(root?: string): string {
   const own = fileURLToPath(new URL('../..', import.meta.url))
   const candidates = root === undefined ? [resolve('.'), own] : [resolve(root)]
   // Installed as a dependency, this program lies inside the node_modules of another project.
   if (root === undefined && basename(dirname(own)) === 'node_modules') candidates.push(resolve(own, '..', '..'))
-  const found = candidates.map((candidate) => join(candidate, 'node_modules')).find((path) => existsSync(path))
-  if (found) return realpathSync(found)
+  const found = candidates.find((candidate) => existsSync(join(candidate, 'node_modules')))
+  if (found) return found
   throw dataError(
     `the default corpus must be found in node_modules, got none in ${candidates.join(' or ')}`,
     'npm ci, or --data DIR to train on your own text',

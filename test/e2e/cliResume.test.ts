@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -27,18 +27,25 @@ function learnt(run: string): string[] {
   })
 }
 
-/** Trains until a step is printed, then sends a signal. */
-function interrupted(run: string, signal: 'SIGINT' | 'SIGTERM', atStep: number) {
+type Name = 'SIGINT' | 'SIGTERM'
+
+/** Trains until a step is printed, then sends a signal, and again after some milliseconds for each echo. */
+function interrupted(run: string, signal: Name, atStep: number, { echoes = [] as number[], env = {} } = {}) {
   let isSent = false
   return pollux(['train', ...micro, '--run', run], {
     cwd: folder,
+    env,
     onOutput(stdout, child) {
       if (isSent || !stdout.includes(`"step":${atStep},`)) return
       isSent = true
       child.kill(signal)
+      for (const wait of echoes) setTimeout(() => child.kill(signal), wait)
     },
   })
 }
+
+/** Makes bin/pollux.js believe that it runs under an older Node. */
+const oldNode = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '22.1.0' } })`
 
 describe('a run that is interrupted', () => {
   it.each([
@@ -58,6 +65,21 @@ describe('a run that is interrupted', () => {
     expect([resumed.code, resumed.stderr]).toEqual([0, ''])
     expect(resumed.objects()[0].step).toBe((last.step as number) + 1)
     expect(learnt(run)).toEqual(learnt('whole'))
+  })
+
+  it('saves when one Ctrl-C comes twice, as it does under npx', async () => {
+    const stopped = await interrupted('echo', 'SIGINT', 20, { echoes: [0, 5, 20] })
+    expect(stopped.stderr).toBe('')
+    expect(stopped.objects().at(-1)).toMatchObject({ event: 'done', stopped: true })
+    // an echo that finds the process leaving, with all saved, ends it as the signal does: to a shell 130 as well
+    expect([130, null]).toContain(stopped.code)
+  })
+
+  it('saves at SIGTERM where an older Node starts the one of npm ci', async () => {
+    const env = { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(oldNode)}` }
+    const stopped = await interrupted('old-node', 'SIGTERM', 20, { env })
+    expect([stopped.code, stopped.stderr]).toEqual([143, ''])
+    expect(stopped.objects().at(-1)).toMatchObject({ event: 'done', stopped: true })
   })
 
   it('goes on after it was killed, from its last save, and cuts its metrics back to there', async () => {
@@ -93,6 +115,25 @@ describe('a run that is interrupted', () => {
     )
   })
 
+  it('finds its default corpus again from another folder, and after the whole folder was moved', async () => {
+    const home = join(folder, 'home')
+    const alpha = join(home, 'node_modules/alpha')
+    mkdirSync(alpha, { recursive: true })
+    writeFileSync(join(alpha, 'package.json'), '{"name":"alpha","version":"1.0.0","license":"MIT"}')
+    writeFileSync(join(alpha, 'README.md'), tinyText())
+    const begun = await pollux(['train', '--preset', 'micro', '--steps', '2', '--quiet'], { cwd: home })
+    expect([begun.code, begun.stderr]).toEqual([0, ''])
+    const resume = ['train', '--resume', '--steps', '4', '--json', '--out', 'home/runs']
+    const resumed = await pollux(resume, { cwd: folder })
+    expect([resumed.code, resumed.stderr]).toEqual([0, ''])
+    expect(resumed.objects().map((object) => object.step)).toEqual([3, 4, 4])
+    const moved = join(folder, 'moved')
+    renameSync(home, moved)
+    const again = await pollux(['train', '--resume', '--steps', '5', '--json'], { cwd: moved })
+    expect([again.code, again.stderr]).toEqual([0, ''])
+    expect(again.objects()[0].step).toBe(5)
+  })
+
   it('refuses a corpus that is another one', async () => {
     writeFileSync(join(folder, 'other.md'), tinyText(40))
     const refused = await pollux(['train', '--resume', '--run', 'whole', '--data', 'other.md', '--steps', '400'], {
@@ -100,5 +141,6 @@ describe('a run that is interrupted', () => {
     })
     expect(refused.code).toBe(1)
     expect(refused.stderr).toContain('resume must find the corpus it left')
+    expect(refused.stderr).toContain('hint: the same files must be there as when the run began')
   })
 })
