@@ -2,7 +2,7 @@
 //
 // Modules list their weights; init.ts fills them and optim/ updates them by role, so neither has to know
 // the modules. Fused matrices (q, k and v in one; gate and up in one; all experts in one) say here which
-// separate matrices they are made of, since Muon orthogonalises each on its own.
+// separate matrices they are made of, since Muon, where it takes them, orthogonalises each on its own.
 import { Parameter } from '../tensor/index.ts'
 
 /** What a weight does in the model. */

@@ -1,7 +1,7 @@
 // The optimiser of a model: Muon for the hidden matrices every token meets and AdamW for the rest, or AdamW for all.
 //
-// Experts are under AdamW: `nano` has 288 of them, whose Newton-Schulz products would take a third of a step, and at
-// equal seconds that lost (docs/LOG.md, 2026-11-24: optimiser of nano).
+// Experts are under AdamW: those of `nano` are 288 matrices whose Newton-Schulz products took a third of a step, and at
+// equal seconds that lost (docs/LOG.md, 2026-11-24: optimiser and learning rates of nano).
 import type { Compute } from '../../native/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import type { Role, Weight } from '../weight.ts'
