@@ -99,6 +99,24 @@ const unsupported: Record<string, unknown> = {
   attention_bias: false,
 }
 
+/** Largest sizes that are believed, far above any model for CPUs: a damaged file must cost an error, not the memory. */
+const largest = {
+  vocab_size: 2 ** 22,
+  hidden_size: 2 ** 20,
+  num_hidden_layers: 1024,
+  sliding_window: 2 ** 22,
+  num_attention_heads: 1024,
+  num_key_value_heads: 1024,
+  head_dim: 512,
+  intermediate_size: 2 ** 20,
+  num_experts: 4096,
+  top_k_experts: 4096,
+  moe_intermediate_size: 2 ** 20,
+  max_position_embeddings: 2 ** 22,
+}
+/** Positions times head_dim, the size of a rotary table: 262144 positions of heads of 512, as in Gemma 4. */
+const largestRope = 2 ** 27
+
 /** Five sliding layers to one full one, the last always full (Gemma 4). */
 export function defaultLayerTypes(numLayers: number): LayerType[] {
   return Array.from({ length: numLayers }, (_, i) =>
@@ -179,18 +197,22 @@ function checkArchitecture(given: Record<string, unknown>): void {
 }
 
 function checkRelations(config: ModelConfig, given: Record<string, unknown>): void {
-  const { num_attention_heads: heads, num_key_value_heads: kvHeads } = config
+  const { num_attention_heads: heads, num_key_value_heads: kvHeads, head_dim: headDim } = config
   if (heads % kvHeads !== 0) {
     throw new ConfigError('num_key_value_heads', `a divisor of num_attention_heads (${heads})`, kvHeads)
   }
-  if (config.head_dim % 2 !== 0) throw new ConfigError('head_dim', 'even (rotary pairs)', config.head_dim)
+  if (headDim % 2 !== 0) throw new ConfigError('head_dim', 'even (rotary pairs)', headDim)
   if (config.enable_moe_block && config.top_k_experts > config.num_experts) {
     throw new ConfigError('top_k_experts', `at most num_experts (${config.num_experts})`, config.top_k_experts)
+  }
+  if (config.max_position_embeddings * headDim > largestRope) {
+    const most = `at most ${Math.floor(largestRope / headDim)} with head_dim ${headDim}`
+    throw new ConfigError('max_position_embeddings', most, config.max_position_embeddings)
   }
   if (config.rms_norm_eps <= 0) throw new ConfigError('rms_norm_eps', 'above 0', config.rms_norm_eps)
   // full layers of Gemma 4 may have heads of their own; here all layers share one kind
   for (const [field, own] of [
-    ['global_head_dim', config.head_dim],
+    ['global_head_dim', headDim],
     ['num_global_key_value_heads', kvHeads],
   ] as const) {
     const value = given[field] ?? own
@@ -240,11 +262,12 @@ function oneRope(value: unknown, field: string): RopeParameters {
   return { rope_type: type, rope_theta: theta, partial_rotary_factor: share }
 }
 
-function positiveInteger(given: Record<string, unknown>, field: string, fallback?: number): number {
+function positiveInteger(given: Record<string, unknown>, field: keyof typeof largest, fallback?: number): number {
   const value = given[field] ?? fallback
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1) {
     throw new ConfigError(field, 'a whole number of at least 1', value)
   }
+  if (value > largest[field]) throw new ConfigError(field, `at most ${largest[field]}`, value)
   return value
 }
 
