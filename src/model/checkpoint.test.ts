@@ -117,6 +117,15 @@ test('a folder that is none, or whose config is broken, says so', () => {
   expect(() => loadModel(broken)).toThrow(/config\.json is not JSON/)
 })
 
+test('a config of far more weights than are stored is refused before a model of that size is built', () => {
+  const swollen = join(root, 'swollen')
+  cpSync(good, swollen, { recursive: true })
+  const sizes = { hidden_size: 2 ** 20, vocab_size: 2 ** 22, num_hidden_layers: 1024, layer_types: undefined }
+  writeFileSync(join(swollen, 'config.json'), JSON.stringify({ ...config, ...sizes }))
+  expect(() => loadModel(swollen)).toThrow(CheckpointError)
+  expect(() => loadModel(swollen)).toThrow(/model\.safetensors must hold the \d+ weights of config\.json, got \d+$/)
+})
+
 test('a failed write leaves the old folder as it was and nothing beside it', async () => {
   const folder = join(root, 'kept')
   await replaceFolder(folder, (aside) => writeFileSync(join(aside, 'a'), 'old'))

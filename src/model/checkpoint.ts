@@ -1,14 +1,15 @@
 // A model as a Hugging Face folder: config.json, model.safetensors, generation_config.json, and whatever the
 // caller adds (tokenizer.json). transformers, vLLM and others read the same files.
 //
-// Loading trusts nothing: the config is validated, then each tensor's presence, shape and dtype, each with
-// the name in the error, before a model is returned.
+// Loading trusts nothing: the config is validated, its size held against the stored weights before memory is
+// taken for it, then each tensor's presence, shape and dtype, each with the name in the error.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { kernels } from '../native/index.ts'
 import { PolluxError } from '../util/index.ts'
 import { type ModelConfig, parseConfig } from './config.ts'
 import { Decoder } from './decoder.ts'
+import { activeParameters } from './flops.ts'
 import { recoverFolder } from './replaceFolder.ts'
 import { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from './safetensors.ts'
 import { storedPieces } from './tensorNames.ts'
@@ -65,11 +66,29 @@ function configFile(config: ModelConfig, dtype: 'bf16' | 'f32'): Record<string, 
  */
 export function loadModel(folder: string): Decoder {
   recoverFolder(folder)
-  const model = new Decoder(parseConfig(readJson(folder, 'config.json')))
+  const config = parseConfig(readJson(folder, 'config.json'))
   const path = join(folder, 'model.safetensors')
   if (!existsSync(path)) throw new CheckpointError(folder, 'model.safetensors is missing')
-  fillModel(model, readSafetensors(path), folder)
+  const file = readSafetensors(path)
+  checkSize(config, file, folder)
+  const model = new Decoder(config)
+  fillModel(model, file, folder)
   return model
+}
+
+/**
+ * Refuses a config of more than twice the stored weights, whose model could be of any size. One within twice
+ * is built, so that the error can name the tensor that is missing.
+ */
+function checkSize(config: ModelConfig, { tensors }: SafetensorsFile, folder: string): void {
+  // with every expert active these are all the matrices; the norms beside them are few
+  const wanted = activeParameters({ ...config, top_k_experts: config.num_experts })
+  const held = tensors.values().reduce((sum, { data }) => sum + data.length, 0)
+  if (wanted > 2 * held) {
+    throw new CheckpointError(folder, `model.safetensors must hold the ${wanted} weights of config.json, got ${held}`, {
+      hint: foreignHint(new Set(tensors.keys())),
+    })
+  }
 }
 
 /** All tensors of a model under their stored names. */
