@@ -170,6 +170,36 @@ test('resuming what is not there, or of another kind, is refused with what to do
   await expect(run({ resume: true, runFolder: folder })).rejects.toThrow(/version 1, got 0/)
 })
 
+test('a training state whose numbers are damaged is refused by field', async () => {
+  const folder = join(root, 'damaged')
+  await run({ steps: 1, runFolder: folder })
+  const path = join(checkpointFolder(folder), 'training_state.json')
+  const good = JSON.parse(readFileSync(path, 'utf8'))
+  const damage: [change: object, message: string][] = [
+    [{ progress: undefined }, 'progress.step must be a whole number of at least 0, got nothing'],
+    [{ progress: { ...good.progress, step: -1 } }, 'progress.step must be a whole number of at least 0, got -1'],
+    [
+      { progress: { ...good.progress, tokens: '64' } },
+      'progress.tokens must be a whole number of at least 0, got "64"',
+    ],
+    [
+      { progress: { ...good.progress, secondsElapsed: null } },
+      'progress.secondsElapsed must be a number of at least 0, got null',
+    ],
+    [
+      { progress: { ...good.progress, history: [null] } },
+      'progress.history must be a list of numbers, got another list',
+    ],
+    [{ optimizerStep: 0.5 }, 'optimizerStep must be a whole number of at least 0, got 0.5'],
+    [{ skipStep: { losses: [] } }, 'skipStep.gradNorms must be a list of numbers, got nothing'],
+    [{ options: null }, 'options must be an object, got null'],
+  ]
+  for (const [change, message] of damage) {
+    writeFileSync(path, JSON.stringify({ ...good, ...change }))
+    await expect(run({ resume: true, runFolder: folder })).rejects.toThrow(`training_state.json: ${message}`)
+  }
+})
+
 test('a timed run repeats exactly from the progress it recorded', async () => {
   const folder = join(root, 'timed')
   const timed = await run({ runFolder: folder, options: { horizon: { minutes: 0.005 } } })

@@ -131,5 +131,30 @@ function readState(runFolder: string): SavedState {
   if (state?.version !== stateVersion) {
     throw new CheckpointError(folder, `training_state.json must have version ${stateVersion}, got ${state?.version}`)
   }
+  checkState(state, folder)
   return state
+}
+
+/** Refuses a state whose numbers would train on as NaN or nothing; the loader checks its own part. */
+function checkState({ options, progress, optimizerStep, skipStep }: SavedState, folder: string): void {
+  const whole = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
+  const atLeast0 = (value: unknown): boolean => Number.isFinite(value) && (value as number) >= 0
+  const numbers = (value: unknown): boolean => Array.isArray(value) && value.every(Number.isFinite)
+  const checks: [field: string, value: unknown, requirement: string, holds: (value: unknown) => boolean][] = [
+    ['options', options, 'an object', (value) => typeof value === 'object' && value !== null],
+    ['progress.step', progress?.step, 'a whole number of at least 0', whole],
+    ['progress.tokens', progress?.tokens, 'a whole number of at least 0', whole],
+    ['progress.skippedSteps', progress?.skippedSteps, 'a whole number of at least 0', whole],
+    ['progress.secondsElapsed', progress?.secondsElapsed, 'a number of at least 0', atLeast0],
+    ['progress.history', progress?.history, 'a list of numbers', numbers],
+    ['optimizerStep', optimizerStep, 'a whole number of at least 0', whole],
+    ['skipStep.losses', skipStep?.losses, 'a list of numbers', numbers],
+    ['skipStep.gradNorms', skipStep?.gradNorms, 'a list of numbers', numbers],
+  ]
+  for (const [field, value, requirement, holds] of checks) {
+    if (holds(value)) continue
+    // a list may have a number for every step
+    const got = Array.isArray(value) ? 'another list' : (JSON.stringify(value) ?? 'nothing')
+    throw new CheckpointError(folder, `training_state.json: ${field} must be ${requirement}, got ${got}`)
+  }
 }
