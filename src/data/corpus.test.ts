@@ -170,6 +170,23 @@ test('a text file of many megabytes becomes several documents that join to the f
   expect(textsOf(corpus).join('')).toBe(text)
 })
 
+test('UTF-16 text is read up to a block and rejected beyond it, in a folder as by name', async () => {
+  const line = 'a line of UTF-16 text\n'
+  const marked = Buffer.from(`\uFEFF${line.repeat(250_000)}`, 'utf16le')
+  using folder = tempFolder({
+    'long-be.txt': Buffer.from(marked).swap16(),
+    'long-le.txt': marked,
+    'short.txt': Buffer.from(`\uFEFF${line}`, 'utf16le'),
+  })
+  const whole = await openCorpus({ paths: [folder.path] })
+  expect(textsOf(whole)).toEqual([line])
+  const reason = 'UTF-16 text must be at most 8 MiB; convert it to UTF-8'
+  expect(whole.ledger.rejected).toEqual(
+    ['long-be.txt', 'long-le.txt'].map((name) => ({ path: folder.file(name), reason })),
+  )
+  expect((await failure({ paths: [folder.file('long-le.txt')] })).message).toContain(reason)
+})
+
 // ---- hostile input ----
 
 test('broken lines are noted with their place and the rest is read', async () => {

@@ -115,6 +115,11 @@ function* readText(file: FoundFile, provenance: Provenance, ledger: Ledger): Gen
   const long = statSync(file.path).size > blockBytes
   let row = 0
   for (const block of readBlocks(file.path)) {
+    if (long && hasUtf16Mark(block)) {
+      // Blocks are cut where UTF-8 allows it, and only the first would carry the mark.
+      ledger.reject(file.path, `UTF-16 text must be at most ${blockBytes / 2 ** 20} MiB; convert it to UTF-8`)
+      return
+    }
     const decoded = decodeText(block)
     if (decoded === null) {
       // In a folder a stray binary is passed over; named outright it deserves a word.
@@ -130,4 +135,8 @@ function* readText(file: FoundFile, provenance: Provenance, ledger: Ledger): Gen
       yield { parts: [{ text: decoded.text }], provenance: long ? { ...provenance, row } : { ...provenance } }
     }
   }
+}
+
+function hasUtf16Mark(bytes: Buffer): boolean {
+  return bytes.length >= 2 && ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff))
 }
