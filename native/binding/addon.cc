@@ -154,7 +154,10 @@ napi_value init(napi_env env, napi_value exports) {
   }
   set_string(env, exports, "isa", table->isa);
   std::string names;
-  for (const auto* each : supported_tables()) names += (names.empty() ? "" : ",") + std::string(each->isa);
+  for (const auto* each : supported_tables()) {
+    if (!names.empty()) names += ',';
+    names += each->isa;
+  }
   set_string(env, exports, "supportedIsas", names.c_str());
   napi_set_named_property(env, exports, "threads", to_js(env, num_threads()));
   set_callback(env, exports, "allocate", allocate, nullptr);
