@@ -49,7 +49,7 @@ async function readCorpus({ data, dataRoot }: RunRequest, terminal: Terminal): P
   const { documents, ledger, truncated } = corpus
   const packages = new Set(documents.map(({ provenance }) => provenance.package).filter((name) => name !== undefined))
   const from = packages.size > 0 ? ` from ${count(packages.size)} packages` : ''
-  stage.done(`${count(documents.length)} documents${from}, ${bytes(corpus.bytes)}`)
+  stage.done(`${documentCount(corpus)}${from}, ${bytes(corpus.bytes)}`)
   const warn = (text: string) => terminal.line(terminal.paint('yellow', `  ${text}`))
   if (truncated) warn('the corpus is larger than what fits; its beginning is used')
   if (ledger.rejectedCount > 0) {
@@ -103,4 +103,9 @@ function configFor({ preset, run }: TrainPlan, tokenizer: Tokenizer): ModelConfi
     eos_token_id: tokenizer.eosId,
     pad_token_id: tokenizer.padId,
   })
+}
+
+/** `1 document`, `4,225 documents`. */
+export function documentCount({ documents }: Pick<Corpus, 'documents'>): string {
+  return `${count(documents.length)} ${documents.length === 1 ? 'document' : 'documents'}`
 }

@@ -10,7 +10,7 @@ import { bytes, count, decimals, duration, percent, short } from './format.ts'
 import { type Interrupt, listenForInterrupt } from './interrupt.ts'
 import { printJson } from './json.ts'
 import { appendMetrics, truncateMetrics } from './metricsLog.ts'
-import { type Prepared, prepareRun } from './prepareRun.ts'
+import { documentCount, type Prepared, prepareRun } from './prepareRun.ts'
 import { openProgress, startStage } from './progress.ts'
 import { runPaths, writeRun } from './runFolder.ts'
 import { writeReport } from './runReport.ts'
@@ -200,7 +200,7 @@ function printSummary({ plan, flags, terminal, prepared }: Session, summary: Sum
   fact('loss', `${decimals(summary.lossBitsPerByte)} bits per byte`)
   fact('trained', `${count(summary.step)} steps, ${short(summary.tokens)} tokens in ${duration(summary.seconds)}`)
   fact('speed', `${count(summary.tokensPerSecond)} tokens/s, MFU ${percent(summary.mfu)}`)
-  fact('corpus', `${count(prepared.corpus.documents.length)} documents, ${bytes(prepared.corpus.bytes)}`)
+  fact('corpus', `${documentCount(prepared.corpus)}, ${bytes(prepared.corpus.bytes)}`)
   fact('model', summary.checkpoint ?? runPaths(run.folder).checkpoint)
   fact('report', report)
   terminal.line()
