@@ -106,20 +106,46 @@ template <class T, class S> void pack_outer(const GroupedOuterArgs& g, int64_t f
   });
 }
 
-// Rows [i0, i0 + rows) of C_e, all of the group's tokens.
+// Copies n floats to memory past the cache, where the processor can and dst is aligned.
+inline void stream_row(const float* src, float* dst, int64_t n) {
+  int64_t j = 0;
+#if POLLUX_AVX512
+  if (uintptr_t(dst) % 64 == 0)
+    for (; j + 16 <= n; j += 16) _mm512_stream_ps(dst + j, _mm512_loadu_ps(src + j));
+#endif
+  memcpy(dst + j, src + j, size_t(n - j) * sizeof(float));
+}
+
+// Orders streamed rows before what other threads read next.
+inline void stream_end() {
+#if POLLUX_AVX512
+  _mm_sfence();
+#endif
+}
+
+// Rows [i0, i0 + rows) of C_e, all of the group's tokens. All experts' gradients together are larger than any cache
+// and each is written once: where it is not added to, it is summed in scratch and streamed out, so that its old lines
+// are not read first.
 template <class T, class S>
 void outer_block(const GroupedOuterArgs& g, int64_t e, int64_t i0, int64_t rows, const T* packed, int thread) {
   const int64_t first = g.offsets[e], tokens = g.offsets[e + 1] - first, stride = panel_stride<T>(tokens);
   const S* a = (const S*)g.a.data + i0;
   float* c = (float*)g.c.data + (e * g.m + i0) * g.n;
-  if (tokens == 0 && !g.accumulate) memset(c, 0, size_t(rows * g.n) * sizeof(float));
+  if (tokens == 0) {
+    if (!g.accumulate) memset(c, 0, size_t(rows * g.n) * sizeof(float));
+    return;
+  }
+  float* sums = g.accumulate ? c : (float*)thread_scratch(thread, 1, size_t(rows * g.n) * sizeof(float));
   T* scratch = (T*)thread_scratch(thread, 0, size_t(rows * spread_ld<T>(least(kBlockDepth, tokens))) * sizeof(T));
   for (int64_t k0 = 0; k0 < tokens; k0 += kBlockDepth) {
     const int64_t depth = least(kBlockDepth, tokens - k0), kp = padded_k<T>(depth), lda = spread_ld<T>(depth);
     pack_at<T, S>(g.a_index ? a : a + (first + k0) * g.m, g.m, g.a_index ? g.a_index + first + k0 : nullptr, rows, depth,
                   scratch, lda);
-    block_gemm<T, float>(rows, g.n, kp, scratch, lda, packed + k0 * kPanel, stride, c, g.n, g.accumulate || k0 > 0);
+    block_gemm<T, float>(rows, g.n, kp, scratch, lda, packed + k0 * kPanel, stride, sums, g.n, g.accumulate || k0 > 0);
   }
+  if (g.accumulate) return;
+  for (int64_t i = 0; i < rows; i++) stream_row(sums + i * g.n, c + i * g.n, g.n);
+  stream_end();
 }
 
 template <class T, class SA, class SB> void outer_all(const GroupedOuterArgs& g) {
