@@ -7,8 +7,9 @@
 //   float:  panel p = [k][16]            element (kk, j) = B[kk][16p + j]
 //   bf16:   panel p = [k/2][16][2]       pairs of consecutive k side by side, as vdpbf16ps and tdpbf16ps read them
 //
-// Columns beyond n and rows beyond k are zero. For bf16, k is padded to a multiple of 32 (one AMX tile row is 64
-// bytes), and A must be padded likewise: its padding is multiplied by zeros, but a NaN there would survive.
+// Columns beyond n and rows beyond k are zero. For bf16, k is padded to a multiple of kDepthStep (32 with AMX, whose tile
+// row is 64 bytes; else 2, a pair), and A must be padded likewise: its padding is multiplied by zeros, but a NaN there
+// would survive.
 #pragma once
 #include "kernels/isa.h"
 #include "kernels/simd.h"
@@ -30,8 +31,11 @@ static inline int64_t round_up(int64_t x, int64_t multiple) { return (x + multip
 static inline int64_t divide_up(int64_t x, int64_t by) { return (x + by - 1) / by; }
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
+// The experts' gradients sum over some tens of tokens each: padding those to 32 where 2 will do would cost a fifth.
+constexpr int64_t kDepthStep = POLLUX_TILES ? 32 : 2;
+
 // k as stored: elements of one row of packed A, and rows of one panel of packed B.
-template <class T> static inline int64_t padded_k(int64_t k) { return sizeof(T) == 2 ? round_up(k, 32) : k; }
+template <class T> static inline int64_t padded_k(int64_t k) { return sizeof(T) == 2 ? round_up(k, kDepthStep) : k; }
 template <class T> static inline int64_t panel_stride(int64_t k) { return padded_k<T>(k) * kPanel; }
 // Elements of a packed [k, n] matrix.
 template <class T> static inline int64_t packed_elements(int64_t k, int64_t n) {
@@ -65,7 +69,7 @@ template <class T> static inline int64_t spread_ld(int64_t k) {
 }
 
 // C[m,n] = alpha * A B, or C += alpha * A B. a [m, >= kp], rows lda apart; b panels `stride` elements apart (each
-// starting at the first of the kp rows to use); kp a multiple of 32 for bf16. C is float or bf16; the sums are float.
+// starting at the first of the kp rows to use); kp as padded_k gives it. C is float or bf16; the sums are float.
 template <class T, class C>
 void block_gemm(int64_t m, int64_t n, int64_t kp, const T* a, int64_t lda, const T* b, int64_t stride, C* c, int64_t ldc,
                 bool accumulate, float alpha = 1.0f);
