@@ -1,0 +1,2 @@
+// ---- what decoded media are ----
+export type { Clip, Picture, Sound } from './types.ts'
