@@ -7,7 +7,7 @@
 // Shapes: R rows (batch*time), D width, V vocabulary.
 import { initialise, Norm, type RopeTable, ropeTable, type Routing, type Weight } from '../nn/index.ts'
 import { matrixWeight } from '../nn/index.ts'
-import { attentionMask, embedding, headCrossEntropy, linear } from '../ops/index.ts'
+import { attentionMask, cast, embedding, headCrossEntropy, linear, replaceRows, takeRows } from '../ops/index.ts'
 import { checkpoint, type Dtype, fromArray, type Tensor } from '../tensor/index.ts'
 import type { Rng } from '../util/index.ts'
 import { Block, type BlockContext } from './block.ts'
@@ -22,6 +22,10 @@ export interface DecoderInput {
   segmentStart?: Int32Array
   /** Place of each row in its document. Default: its place in the sequence. */
   positions?: Int32Array
+  /** Last row, inside the sequence, of the image block that a row belongs to: such rows see each other both ways in sliding layers. */
+  blockEnd?: Int32Array
+  /** Soft tokens: rows whose embedding is replaced, unscaled, by values [N, D] (pictures, sound). Rows increase. */
+  soft?: { rows: Int32Array; values: Tensor }[]
 }
 
 export interface ForwardOptions {
@@ -49,6 +53,9 @@ export interface LossResult {
   rowLoss: Float32Array
   routings: Routing[]
 }
+
+/** Share of rows with a target up to which the head is spared the others. */
+const mostHeadRows = 0.8
 
 export class Decoder {
   readonly config: ModelConfig
@@ -97,6 +104,7 @@ export class Decoder {
     const contexts = this.#contexts(input, { residual, activation: compute, lossWeight })
     const routings: (Routing | null)[] = []
     let x_RD = embedding(ids, this.embedding.parameter, { scale: Math.sqrt(dim), outDtype: residual })
+    for (const { rows, values } of input.soft ?? []) x_RD = replaceRows(x_RD, rows, cast(values, residual))
     this.blocks.forEach((block, layer) => {
       const run = (x: Tensor): Tensor => {
         const { output, routing } = block.forward(x, contexts[block.layerType])
@@ -112,9 +120,19 @@ export class Decoder {
   /** Loss of predicting `targets` [R] (-1: no target at this row). */
   loss(input: DecoderInput, targets: Int32Array, options: ForwardOptions = {}): LossResult {
     const { hidden, routings } = this.forward(input, options)
-    const { loss, rowLoss } = headCrossEntropy(hidden, this.embedding.parameter, intTensor(targets), {
-      softcap: this.config.final_logit_softcapping,
+    const table = this.embedding.parameter
+    const softcap = this.config.final_logit_softcapping
+    const counted = Int32Array.from(targets.keys().filter((row) => targets[row] !== -1))
+    // where many rows predict nothing (media, questions) the head reads the others only
+    if (counted.length === 0 || counted.length > mostHeadRows * targets.length) {
+      return { ...headCrossEntropy(hidden, table, intTensor(targets), { softcap }), routings }
+    }
+    const chosen = Int32Array.from(counted, (row) => targets[row])
+    const { loss, rowLoss: chosenLoss } = headCrossEntropy(takeRows(hidden, counted), table, intTensor(chosen), {
+      softcap,
     })
+    const rowLoss = new Float32Array(targets.length)
+    counted.forEach((row, i) => (rowLoss[row] = chosenLoss[i]))
     return { loss, rowLoss, routings }
   }
 
@@ -126,14 +144,14 @@ export class Decoder {
   }
 
   #contexts(input: DecoderInput, common: Pick<BlockContext, 'residual' | 'activation' | 'lossWeight'>) {
-    const { batch, time, segmentStart } = input
+    const { batch, time, segmentStart, blockEnd } = input
     const positions = intTensor(input.positions ?? Int32Array.from(input.ids, (_, row) => row % time))
     const context = (type: LayerType, window?: number): BlockContext => ({
       ...common,
       batch,
       time,
       positions,
-      mask: attentionMask({ batch, time, window, segmentStart }),
+      mask: attentionMask({ batch, time, window, segmentStart, blockEnd: window === undefined ? undefined : blockEnd }),
       rope: this.#rope[type],
     })
     return {

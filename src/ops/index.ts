@@ -4,6 +4,7 @@ export { rmsNorm, type RmsNormOptions } from './norm.ts'
 export { geglu } from './geglu.ts'
 export { embedding, type EmbeddingOptions } from './embedding.ts'
 export { add, cast, mul, scale, sum } from './elementwise.ts'
+export { replaceRows, takeRows } from './rows.ts'
 
 // ---- attention ----
 export { splitHeads, type SplitHeadsOptions } from './splitHeads.ts'
