@@ -1,2 +1,29 @@
 // ---- what decoded media are ----
 export type { Clip, Picture, Sound } from './types.ts'
+
+// ---- how much of a model's context they take ----
+export {
+  fitToBudget,
+  pictureBudgets,
+  samplesPerToken,
+  soundRate,
+  soundTokens,
+  timestamp,
+  type PictureBudget,
+} from './budget.ts'
+
+// ---- pictures as arrays ----
+export { patchify, unpatchify, type Patches } from './patches.ts'
+export { encodePng, gallery, resizePicture } from './png.ts'
+
+// ---- sounds as arrays ----
+export {
+  logMel,
+  normaliseLogMel,
+  restoreLogMel,
+  soundFrames,
+  type SoundFeatures,
+  type SoundFrames,
+} from './spectrum.ts'
+export { invertLogMel, type InvertOptions } from './griffinLim.ts'
+export { decodeWav, encodeWav } from './wav.ts'
