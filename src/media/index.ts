@@ -14,7 +14,8 @@ export {
 
 // ---- pictures as arrays ----
 export { patchify, unpatchify, type Patches } from './patches.ts'
-export { encodePng, gallery, resizePicture } from './png.ts'
+export { resizePicture } from './resize.ts'
+export { encodePng, gallery } from './png.ts'
 
 // ---- sounds as arrays ----
 export {

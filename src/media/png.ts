@@ -1,4 +1,4 @@
-// Pictures as PNG files, at another size, and many of them on one sheet. Coding and resizing are sharp's (libvips).
+// Pictures as PNG files, and many of them on one sheet. The coding is sharp's (libvips).
 import { PolluxError } from '../util/index.ts'
 import sharp from 'sharp'
 import { checkPicture } from './check.ts'
@@ -8,18 +8,6 @@ import type { Picture } from './types.ts'
 export async function encodePng(picture: Picture): Promise<Uint8Array> {
   checkPicture('encodePng', picture)
   return await open(picture).png().toBuffer()
-}
-
-/** The picture at another size, whatever becomes of its aspect ratio; bicubic, with antialiasing when it shrinks. */
-export async function resizePicture(picture: Picture, width: number, height: number): Promise<Picture> {
-  checkPicture('resizePicture', picture)
-  for (const [name, value] of Object.entries({ width, height })) {
-    if (!Number.isSafeInteger(value) || value < 1)
-      throw new PolluxError(`resizePicture: ${name} must be a whole number above 0, got ${value}`)
-  }
-  if (picture.width === width && picture.height === height) return { width, height, data: picture.data.slice() }
-  const data = await open(picture).resize(width, height, { fit: 'fill', kernel: 'cubic' }).raw().toBuffer()
-  return { width, height, data: new Uint8Array(data) }
 }
 
 /**
