@@ -25,3 +25,5 @@ export {
   type StoredTensor,
   writeSafetensors,
 } from './safetensors.ts'
+// ---- pictures and sounds as codes ----
+export * from './mediaTokenizer/index.ts'

@@ -18,3 +18,7 @@ export { combine, groupedLinear, type GroupedLinearOptions } from './grouped.ts'
 
 // ---- loss ----
 export { headCrossEntropy, type HeadLoss, type HeadLossOptions } from './headLoss.ts'
+export { squaredError } from './squaredError.ts'
+
+// ---- quantization ----
+export { fewestLevels, fsq, fsqDigits, fsqValues } from './fsq.ts'

@@ -10,3 +10,11 @@ export { SkipStep } from './skipStep.ts'
 // ---- figures ----
 export { bitsPerByte, maxViolation } from './metrics.ts'
 export { measurePeakGflops } from './peak.ts'
+// ---- media tokenizers ----
+export {
+  type MediaTokenizerRequest,
+  type MediaTokenizerSummary,
+  type TokenizerStep,
+  trainMediaTokenizer,
+} from './mediaTokenizer.ts'
+export { type CodeUsage, codeUsage, measureTokenizer, type TokenizerQuality } from './mediaTokenizerQuality.ts'

@@ -1,0 +1,75 @@
+// How good a media tokenizer is: what it loses, and how it uses its codes.
+//
+//   PSNR        10 log10(peak^2 / MSE) in dB, peak = largest - smallest value of the patches
+//   perplexity  2^H of the codes of one token: the number of codes that would be as hard to guess, used evenly
+import type { FsqTokenizer } from '../model/index.ts'
+
+export interface TokenizerQuality {
+  /** Mean squared error, in the units of the patches. */
+  mse: number
+  /** dB. */
+  psnr: number
+  /** The same of the patches that their first token alone gives. */
+  firstTokenPsnr: number
+  /** Of the codes of each token of a patch. */
+  usage: CodeUsage[]
+  /** Bits of a patch on paper: tokens * log2(codes). */
+  bitsPerPatch: number
+  /** Entropy of a patch's codes taken one by one: the sum over its tokens of log2 of the perplexity. */
+  entropyPerPatch: number
+}
+
+/** How one token of a patch uses its codes. */
+export interface CodeUsage {
+  /** Codes that occur. */
+  used: number
+  /** Codes there are. */
+  codes: number
+  perplexity: number
+}
+
+/** Measures on patches [N, P], N > 0. */
+export function measureTokenizer(tokenizer: FsqTokenizer, patches: Float32Array): TokenizerQuality {
+  const codes = tokenizer.encode(patches)
+  const n = tokenizer.tokensPerPatch
+  const mse = meanSquaredError(patches, tokenizer.decode(codes))
+  const firstMse = meanSquaredError(patches, tokenizer.decode(codes, 1))
+  const peak = rangeOf(patches)
+  const psnr = (error: number) => 10 * Math.log10(peak ** 2 / Math.max(error, 1e-12))
+  const usage = Array.from({ length: n }, (_, token) =>
+    codeUsage(
+      codes.filter((_code, i) => i % n === token),
+      tokenizer.codeCount,
+    ),
+  )
+  return {
+    mse,
+    psnr: psnr(mse),
+    firstTokenPsnr: psnr(firstMse),
+    usage,
+    bitsPerPatch: n * Math.log2(tokenizer.codeCount),
+    entropyPerPatch: usage.reduce((sum, { perplexity }) => sum + Math.log2(perplexity), 0),
+  }
+}
+
+/** Usage of `count` codes in a list of codes. */
+export function codeUsage(codes: Int32Array, count: number): CodeUsage {
+  const times = new Float64Array(count)
+  for (const code of codes) times[code]++
+  let entropy = 0
+  for (const t of times) if (t > 0) entropy -= (t / codes.length) * Math.log2(t / codes.length)
+  return { used: times.filter((t) => t > 0).length, codes: count, perplexity: 2 ** entropy }
+}
+
+function meanSquaredError(a: Float32Array, b: Float32Array): number {
+  return a.reduce((sum, x, i) => sum + (x - b[i]) ** 2, 0) / a.length
+}
+
+function rangeOf(values: Float32Array): number {
+  let [low, high] = [Infinity, -Infinity]
+  for (const x of values) {
+    low = Math.min(low, x)
+    high = Math.max(high, x)
+  }
+  return high - low
+}
