@@ -12,12 +12,18 @@ export {
   type PictureBudget,
 } from './budget.ts'
 
+// ---- files as media ----
+export { describeUnknown, mediaTypes, sniff, type MediaFormat, type MediaType } from './sniff.ts'
+export { preparePicture, readPicture, type PictureOptions } from './picture.ts'
+export { readSound, type SoundOptions } from './sound.ts'
+
 // ---- pictures as arrays ----
 export { patchify, unpatchify, type Patches } from './patches.ts'
 export { resizePicture } from './resize.ts'
 export { encodePng, gallery } from './png.ts'
 
 // ---- sounds as arrays ----
+export { resample } from './resample.ts'
 export {
   logMel,
   normaliseLogMel,

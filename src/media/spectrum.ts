@@ -8,6 +8,7 @@ import { PolluxError } from '../util/index.ts'
 import { samplesPerToken, soundRate } from './budget.ts'
 import { checkSound } from './check.ts'
 import { RealFft } from './fft.ts'
+import { resample } from './resample.ts'
 import type { Sound } from './types.ts'
 
 export const frameLength = 320
@@ -135,14 +136,12 @@ export const normaliseLogMel = (value: number): number => (value + shift) / scal
 export const restoreLogMel = (value: number): number => value * scale - shift
 
 /**
- * What a model reads of a sound: one row per 40 ms, ceil(samples / 640) rows at 16 kHz; the end is padded with zeros.
+ * What a model reads of a sound, brought to 16 kHz: one row per 40 ms, ceil(samples / 640) rows; the end is padded with zeros.
  * `waveform`: the samples [N, 640] as they are. `log_mel`: [N, 4 * mels], normalised.
  */
 export function soundFrames(sound: Sound, options: SoundFeatures): SoundFrames {
   checkSound('soundFrames', sound)
-  if (sound.rate !== soundRate)
-    throw new PolluxError(`soundFrames: rate must be ${soundRate} Hz, got ${sound.rate}`, { hint: 'resample it first' })
-  const { samples } = sound
+  const { samples } = resample(sound, soundRate)
   const count = Math.ceil(samples.length / samplesPerToken)
   if (options.features === 'waveform') {
     const frames = new Float32Array(count * samplesPerToken)
