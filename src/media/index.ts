@@ -16,6 +16,9 @@ export {
 export { describeUnknown, mediaTypes, sniff, type MediaFormat, type MediaType } from './sniff.ts'
 export { preparePicture, readPicture, type PictureOptions } from './picture.ts'
 export { readSound, type SoundOptions } from './sound.ts'
+export { readClip, type ClipOptions } from './clip.ts'
+export { findFfmpeg } from './ffmpeg.ts'
+export { decodeMedia, type Media, type MediaOptions } from './decode.ts'
 
 // ---- pictures as arrays ----
 export { patchify, unpatchify, type Patches } from './patches.ts'
