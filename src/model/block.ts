@@ -1,19 +1,21 @@
-// One decoder layer of Gemma 4, norms on the way into and out of both halves.
+// One decoder layer of Gemma, norms on the way into and out of both halves.
 //
 //   x1  = x + post_attention(Attention(input(x)))
 //   d   = post_ff_1(Mlp(pre_ff(x1)))                          the dense branch
 //   e   = post_ff_2(Experts(pre_ff_2(x1), Router(x1)))        the sparse branch; the router sees x1 itself
-//   out = (x1 + post_ff(d + e)) * layer_scalar
+//   x2  = x1 + post_ff(d + e)                                 without experts: x1 + post_ff(Mlp(pre_ff(x1)))
+//   out = (x2 + PerLayerGate(x2)) * layer_scalar              the gate where the model has per-layer inputs
 //
-// Without experts: out = x1 + post_ff(Mlp(pre_ff(x1))), times layer_scalar. A routing variant is another
-// Router. Sums ride on the norms (`residual`), so no pass over the stream is spent on them.
+// A routing variant is another Router. Sums ride on the norms (`residual`), so no pass over the stream is spent on them.
 // Shapes: R rows (batch*time), D width.
 import {
   Attention,
   type AttentionContext,
   Experts,
+  type KeyValues,
   Mlp,
   Norm,
+  PerLayerGate,
   type Router,
   type Routing,
   TopKRouter,
@@ -22,14 +24,33 @@ import type { Weight } from '../nn/index.ts'
 import { scale } from '../ops/index.ts'
 import type { Dtype, Tensor } from '../tensor/index.ts'
 import type { LayerType, ModelConfig } from './config.ts'
+import { families } from './family.ts'
+import { layerShapes } from './layers.ts'
 
 /** What varies from batch to batch. */
 export interface BlockContext extends AttentionContext {
   /** Dtype of the residual stream and of what the products read. */
   residual: Dtype
-  activation: Dtype
+  activation: 'f32' | 'bf16'
   /** Share of the step's tokens that this batch holds; the router's losses are weighted with it. */
   lossWeight: number
+}
+
+/** What a layer may get beside the stream. */
+export interface BlockInputs {
+  /** Keys and values of the donor, where the layer has none of its own. */
+  shared?: KeyValues
+  /** Per-layer inputs of all layers, [R, L*P]. */
+  perLayer?: Tensor
+}
+
+export interface BlockResult {
+  /** [R, D] in the residual dtype. */
+  output: Tensor
+  /** What the router did; null without experts. */
+  routing: Routing | null
+  /** What was attended to, for layers that share it. */
+  keyValues: KeyValues
 }
 
 /** The sparse branch of a layer. */
@@ -44,6 +65,8 @@ interface SparseBranch {
 
 export class Block {
   readonly layerType: LayerType
+  /** The layer whose keys and values this one uses; null: its own. */
+  readonly donor: number | null
   readonly inputNorm: Norm
   readonly attention: Attention
   readonly postAttentionNorm: Norm
@@ -51,24 +74,27 @@ export class Block {
   readonly mlp: Mlp
   readonly sparse: SparseBranch | null
   readonly postFeedforwardNorm: Norm
+  readonly perLayer: PerLayerGate | null
   /** Factor on the whole stream; a constant of the checkpoint, 1 unless one says otherwise. */
   layerScalar = 1
 
   constructor(name: string, config: ModelConfig, layer: number) {
     const { hidden_size: dim, rms_norm_eps: eps } = config
-    const norm = (suffix: string, post = false): Norm => new Norm(`${name}.${suffix}`, dim, { eps, post })
-    this.layerType = config.layer_types[layer]
+    const { onePlusNorms, valueNorm } = families[config.model_type]
+    const storedLess = onePlusNorms ? 1 : 0
+    const norm = (suffix: string, post = false): Norm => new Norm(`${name}.${suffix}`, dim, { eps, post, storedLess })
+    const { type, heads, kvHeads, headDim, values, donor, inner } = layerShapes(config)[layer]
+    this.layerType = type
+    this.donor = donor
     this.inputNorm = norm('input_layernorm')
     this.attention = new Attention(`${name}.self_attn`, {
-      hiddenSize: dim,
-      heads: config.num_attention_heads,
-      kvHeads: config.num_key_value_heads,
-      headDim: config.head_dim,
-      eps,
+      ...{ hiddenSize: dim, heads, kvHeads, headDim, eps, values, storedLess },
+      vNorm: valueNorm,
+      scale: (config.query_pre_attn_scalar ?? 1) ** -0.5,
     })
     this.postAttentionNorm = norm('post_attention_layernorm', true)
     this.preFeedforwardNorm = norm('pre_feedforward_layernorm')
-    this.mlp = new Mlp(`${name}.mlp`, dim, config.intermediate_size)
+    this.mlp = new Mlp(`${name}.mlp`, dim, inner)
     this.sparse = config.enable_moe_block
       ? {
           router: newRouter(`${name}.router`, config),
@@ -83,6 +109,8 @@ export class Block {
         }
       : null
     this.postFeedforwardNorm = norm('post_feedforward_layernorm', true)
+    this.perLayer =
+      config.hidden_size_per_layer_input > 0 ? new PerLayerGate(name, { ...perLayerShape(config), layer }) : null
   }
 
   get weights(): Weight[] {
@@ -97,18 +125,20 @@ export class Block {
       const { router, experts, preNorm, postNorm, densePostNorm } = this.sparse
       weights.push(densePostNorm.weight, ...router.weights, preNorm.weight, ...experts.weights, postNorm.weight)
     }
-    weights.push(this.postFeedforwardNorm.weight)
+    weights.push(this.postFeedforwardNorm.weight, ...(this.perLayer?.weights ?? []))
     return weights
   }
 
-  /** x [R, D] in the residual dtype -> the same, and what the router did (null without experts). */
-  forward(x_RD: Tensor, context: BlockContext): { output: Tensor; routing: Routing | null } {
+  /** x [R, D] in the residual dtype. */
+  forward(x_RD: Tensor, context: BlockContext, { shared, perLayer }: BlockInputs = {}): BlockResult {
     const { residual, activation } = context
-    const attended_RD = this.attention.forward(this.inputNorm.forward(x_RD, { outDtype: activation }), context)
+    const normed_RD = this.inputNorm.forward(x_RD, { outDtype: activation })
+    const { output: attended_RD, keyValues } = this.attention.forward(normed_RD, context, shared)
     const x1_RD = this.postAttentionNorm.forward(attended_RD, { residual: x_RD, outDtype: residual })
     const { mixed, routing } = this.feedForward(x1_RD, context)
-    const x2_RD = this.postFeedforwardNorm.forward(mixed, { residual: x1_RD, outDtype: residual })
-    return { output: this.layerScalar === 1 ? x2_RD : scale(x2_RD, this.layerScalar), routing }
+    let x2_RD = this.postFeedforwardNorm.forward(mixed, { residual: x1_RD, outDtype: residual })
+    if (this.perLayer && perLayer) x2_RD = this.perLayer.forward(x2_RD, perLayer, residual)
+    return { output: this.layerScalar === 1 ? x2_RD : scale(x2_RD, this.layerScalar), routing, keyValues }
   }
 
   /** The dense and the sparse branch, summed, before the last norm. */
@@ -121,6 +151,17 @@ export class Block {
     const sparse_RD = experts.forward(preNorm.forward(x1_RD, { outDtype }), routing)
     const d_RD = densePostNorm.forward(dense_RD)
     return { mixed: postNorm.forward(sparse_RD, { residual: d_RD }), routing }
+  }
+}
+
+/** Sizes of the per-layer inputs. */
+export function perLayerShape(config: ModelConfig) {
+  return {
+    hiddenSize: config.hidden_size,
+    layers: config.num_hidden_layers,
+    width: config.hidden_size_per_layer_input,
+    vocab: config.vocab_size_per_layer_input,
+    eps: config.rms_norm_eps,
   }
 }
 

@@ -1,39 +1,51 @@
 // The shape of a model, as config.json of a Hugging Face folder states it.
 //
-// Field names are those of Gemma 4's text config in transformers, so one file reads both ways; the object
-// is kept exactly as it is written. `parseConfig` is the only way in: it fills the documented defaults and
-// refuses what this code does not compute, by field, requirement and value.
-// Reference: huggingface/transformers configuration_gemma4.py (text part, with `enable_moe_block`).
+// Field names are those of the text configs of transformers (Gemma 4, Gemma 4 unified, Gemma 3), so one file reads
+// both ways. `parseConfig` is the only way in: it fills the defaults of the family (family.ts), brings older
+// spellings to one form, and refuses what this code does not compute, by field, requirement and value.
+// What is written back is in configFile.ts; layers.ts tells each layer's shape.
+import { isRecord } from '../util/index.ts'
+import { boolean, ConfigError, type Given, number, record, size, tokenId, tokenIds } from './configFields.ts'
+import { ropeParameters, type RopeParameters } from './configRope.ts'
+import { families, familyOf, type FamilyDefaults, type ModelType, textPart } from './family.ts'
 
-import { PolluxError } from '../util/index.ts'
+export { ConfigError } from './configFields.ts'
+export type { RopeParameters } from './configRope.ts'
 
 /** How a layer looks back: a window of the last tokens, or all of the document. */
 export type LayerType = 'sliding_attention' | 'full_attention'
 
-/** Rotary embedding of one layer type. */
-export interface RopeParameters {
-  /** 'default' rotates every pair; 'proportional' only the first partial_rotary_factor of them (p-RoPE). */
-  rope_type: 'default' | 'proportional'
-  rope_theta: number
-  /** Share of pairs that rotate. Default 1. */
-  partial_rotary_factor?: number
-}
-
 /** A validated model config; every field is present. */
 export interface ModelConfig {
-  model_type: string
+  model_type: ModelType
   architectures: string[]
   vocab_size: number
   hidden_size: number
   num_hidden_layers: number
-  /** One entry a layer; the last one is full_attention. */
+  /** One entry a layer; in Gemma 4 the last one is full_attention. */
   layer_types: LayerType[]
   /** Keys that a sliding layer sees, the query's own included. */
   sliding_window: number
   num_attention_heads: number
+  /** Key/value heads and head width of sliding layers; of full layers: the `global` ones. */
   num_key_value_heads: number
   head_dim: number
-  /** Width of the dense MLP that runs beside the experts. */
+  num_global_key_value_heads: number
+  global_head_dim: number
+  /** Full layers have no value projection: values are the raw keys, normalised. */
+  attention_k_eq_v: boolean
+  /** The last layers that use keys and values of the last layer of their type before them. */
+  num_kv_shared_layers: number
+  /** Those layers have a dense MLP of twice the width. */
+  use_double_wide_mlp: boolean
+  /** 'vision': rows of one image block see each other both ways in sliding layers; null: all is causal. */
+  use_bidirectional_attention: 'vision' | null
+  /** Scores are q.k / sqrt(this) (Gemma 3); null: q.k. */
+  query_pre_attn_scalar: number | null
+  /** Width of each layer's own input (per-layer embeddings); 0: none. Their table has vocab_size_per_layer_input rows. */
+  hidden_size_per_layer_input: number
+  vocab_size_per_layer_input: number
+  /** Width of the dense MLP, which runs beside the experts where there are any. */
   intermediate_size: number
   enable_moe_block: boolean
   num_experts: number
@@ -52,182 +64,159 @@ export interface ModelConfig {
   /** Weight of the router z-loss in training (ST-MoE, eq. 5). */
   router_z_loss_coef: number
   bos_token_id: number | null
-  eos_token_id: number | null
+  eos_token_id: number | number[] | null
   pad_token_id: number | null
 }
 
-/** A config that cannot be used; `field` names the entry at fault. */
-export class ConfigError extends PolluxError {
-  readonly field: string
-
-  constructor(field: string, requirement: string, got: unknown) {
-    super(`config: ${field} must be ${requirement}, got ${got === undefined ? 'nothing' : JSON.stringify(got)}`)
-    this.name = 'ConfigError'
-    this.field = field
-  }
-}
-
-/** Values used for what a config leaves out: those of Gemma 4, and OLMoE's for the router losses. */
+/** Values used for what any config leaves out; the router losses are OLMoE's. */
 export const configDefaults = {
-  model_type: 'gemma4_text',
-  architectures: ['Gemma4ForCausalLM'],
-  enable_moe_block: true,
   rms_norm_eps: 1e-6,
-  rope_parameters: {
-    sliding_attention: { rope_type: 'default', rope_theta: 10_000 },
-    full_attention: { rope_type: 'proportional', rope_theta: 1_000_000, partial_rotary_factor: 0.25 },
-  },
-  final_logit_softcapping: 30,
-  tie_word_embeddings: true,
   initializer_range: 0.02,
   hidden_activation: 'gelu_pytorch_tanh',
   router_aux_loss_coef: 0.01,
   router_z_loss_coef: 0.001,
-  bos_token_id: null,
-  eos_token_id: null,
-  pad_token_id: null,
 } as const
 
-const knownArchitectures = ['Gemma4ForCausalLM']
-
-/** Gemma 4 features that this decoder does not compute, with the value that means "not used". */
+/** Features of these families that this decoder does not compute, with the value that means "not used". */
 const unsupported: Record<string, unknown> = {
-  attention_k_eq_v: false,
-  num_kv_shared_layers: 0,
-  hidden_size_per_layer_input: 0,
-  use_double_wide_mlp: false,
   attention_bias: false,
+  attn_logit_softcapping: null,
+  attention_dropout: 0,
+  tie_word_embeddings: true,
+  hidden_activation: configDefaults.hidden_activation,
 }
 
-/** Largest sizes that are believed, far above any model for CPUs: a damaged file must cost an error, not the memory. */
-const largest = {
-  vocab_size: 2 ** 22,
-  hidden_size: 2 ** 20,
-  num_hidden_layers: 1024,
-  sliding_window: 2 ** 22,
-  num_attention_heads: 1024,
-  num_key_value_heads: 1024,
-  head_dim: 512,
-  intermediate_size: 2 ** 20,
-  num_experts: 4096,
-  top_k_experts: 4096,
-  moe_intermediate_size: 2 ** 20,
-  max_position_embeddings: 2 ** 22,
-}
-/** Positions times head_dim, the size of a rotary table: 262144 positions of heads of 512, as in Gemma 4. */
+/** Positions times head width, the size of a rotary table: 262144 positions of heads of 512, as in Gemma 4. */
 const largestRope = 2 ** 27
 
-/** Five sliding layers to one full one, the last always full (Gemma 4). */
-export function defaultLayerTypes(numLayers: number): LayerType[] {
+/** Five sliding layers to one full one; the last always full (Gemma 4), unless `lastIsFull` is false (Gemma 3). */
+export function defaultLayerTypes(numLayers: number, { pattern = 6, lastIsFull = true } = {}): LayerType[] {
   return Array.from({ length: numLayers }, (_, i) =>
-    (i + 1) % 6 === 0 || i === numLayers - 1 ? 'full_attention' : 'sliding_attention',
+    (i + 1) % pattern === 0 || (lastIsFull && i === numLayers - 1) ? 'full_attention' : 'sliding_attention',
   )
 }
 
 /**
- * Checks a config.json object and fills its defaults.
+ * Checks a config.json object and fills its defaults. Of a config with media towers, the text part is read.
  *
  * @param source the parsed JSON; unknown fields are ignored, as transformers does
  * @throws ConfigError naming the first field that is missing, of the wrong kind, or not supported
  */
 export function parseConfig(source: unknown): ModelConfig {
-  if (typeof source !== 'object' || source === null || Array.isArray(source)) {
-    throw new ConfigError('config', 'a JSON object', source)
-  }
-  const given = source as Record<string, unknown>
-  checkArchitecture(given)
-  const hiddenSize = positiveInteger(given, 'hidden_size')
-  const numLayers = positiveInteger(given, 'num_hidden_layers')
-  const heads = positiveInteger(given, 'num_attention_heads')
-  const moe = boolean(given, 'enable_moe_block', configDefaults.enable_moe_block)
+  if (!isRecord(source)) throw new ConfigError('config', 'a JSON object', source)
+  const given = textPart(source)
+  const { modelType, architectures, defaults } = familyOf(given)
+  checkSupported(given, modelType)
+  const hiddenSize = size(given, 'hidden_size')
+  const numLayers = size(given, 'num_hidden_layers')
   const config: ModelConfig = {
-    model_type: string(given, 'model_type', configDefaults.model_type),
-    architectures: (given.architectures as string[] | undefined) ?? [...configDefaults.architectures],
-    vocab_size: positiveInteger(given, 'vocab_size'),
+    model_type: modelType,
+    architectures,
+    vocab_size: size(given, 'vocab_size'),
     hidden_size: hiddenSize,
     num_hidden_layers: numLayers,
-    layer_types: layerTypes(given.layer_types, numLayers),
-    sliding_window: positiveInteger(given, 'sliding_window'),
-    num_attention_heads: heads,
-    num_key_value_heads: positiveInteger(given, 'num_key_value_heads', heads),
-    head_dim: positiveInteger(given, 'head_dim', Math.floor(hiddenSize / heads)),
-    intermediate_size: positiveInteger(given, 'intermediate_size'),
-    enable_moe_block: moe,
-    num_experts: moe ? positiveInteger(given, 'num_experts') : 0,
-    top_k_experts: moe ? positiveInteger(given, 'top_k_experts') : 0,
-    moe_intermediate_size: moe ? positiveInteger(given, 'moe_intermediate_size') : 0,
+    layer_types: layerTypes(given, modelType, numLayers),
+    sliding_window: size(given, 'sliding_window'),
+    ...headFields(given, defaults, hiddenSize),
+    num_kv_shared_layers: size(given, 'num_kv_shared_layers', 0, 0),
+    use_double_wide_mlp: boolean(given, 'use_double_wide_mlp', false),
+    use_bidirectional_attention: bothWays(given, modelType, defaults),
+    query_pre_attn_scalar: queryScalar(given, modelType, defaults),
+    ...perLayerFields(given, defaults),
+    intermediate_size: size(given, 'intermediate_size'),
+    ...expertFields(given, defaults),
     rms_norm_eps: number(given, 'rms_norm_eps', configDefaults.rms_norm_eps),
-    rope_parameters: ropeParameters(given.rope_parameters),
-    final_logit_softcapping: number(given, 'final_logit_softcapping', configDefaults.final_logit_softcapping),
+    rope_parameters: ropeParameters(given, modelType, defaults),
+    final_logit_softcapping: number(given, 'final_logit_softcapping', defaults.final_logit_softcapping),
     tie_word_embeddings: true,
-    max_position_embeddings: positiveInteger(given, 'max_position_embeddings'),
+    max_position_embeddings: size(given, 'max_position_embeddings'),
     initializer_range: number(given, 'initializer_range', configDefaults.initializer_range),
     hidden_activation: configDefaults.hidden_activation,
     router_aux_loss_coef: number(given, 'router_aux_loss_coef', configDefaults.router_aux_loss_coef),
     router_z_loss_coef: number(given, 'router_z_loss_coef', configDefaults.router_z_loss_coef),
     bos_token_id: tokenId(given, 'bos_token_id'),
-    eos_token_id: tokenId(given, 'eos_token_id'),
+    eos_token_id: tokenIds(given, 'eos_token_id'),
     pad_token_id: tokenId(given, 'pad_token_id'),
   }
-  checkRelations(config, given)
+  applyPerLayer(config, given)
+  checkRelations(config)
   return config
 }
 
-function checkArchitecture(given: Record<string, unknown>): void {
-  const names = given.architectures
-  if (names !== undefined) {
-    const known = Array.isArray(names) && names.every((name) => knownArchitectures.includes(name as string))
-    if (!known) throw new ConfigError('architectures', `one of ${knownArchitectures.join(', ')}`, names)
-  }
-  if (given.model_type !== undefined && given.model_type !== configDefaults.model_type) {
-    throw new ConfigError('model_type', `"${configDefaults.model_type}"`, given.model_type)
-  }
-  for (const [field, unused] of Object.entries(unsupported)) {
+function checkSupported(given: Given, modelType: ModelType): void {
+  const { experts, perLayerInputs, sharedKeys } = families[modelType]
+  const fields: Record<string, unknown> = { ...unsupported }
+  if (!experts) fields.enable_moe_block = false
+  if (!perLayerInputs) fields.hidden_size_per_layer_input = 0
+  if (!sharedKeys)
+    Object.assign(fields, { attention_k_eq_v: false, num_kv_shared_layers: 0, use_double_wide_mlp: false })
+  for (const [field, unused] of Object.entries(fields)) {
     const value = given[field]
     if (value !== undefined && value !== null && value !== unused) {
-      throw new ConfigError(field, `${JSON.stringify(unused)} (nothing else is computed)`, value)
-    }
-  }
-  if (given.tie_word_embeddings !== undefined && given.tie_word_embeddings !== true) {
-    throw new ConfigError('tie_word_embeddings', 'true (the head is the embedding table)', given.tie_word_embeddings)
-  }
-  if (given.hidden_activation !== undefined && given.hidden_activation !== configDefaults.hidden_activation) {
-    throw new ConfigError('hidden_activation', `"${configDefaults.hidden_activation}"`, given.hidden_activation)
-  }
-}
-
-function checkRelations(config: ModelConfig, given: Record<string, unknown>): void {
-  const { num_attention_heads: heads, num_key_value_heads: kvHeads, head_dim: headDim } = config
-  if (heads % kvHeads !== 0) {
-    throw new ConfigError('num_key_value_heads', `a divisor of num_attention_heads (${heads})`, kvHeads)
-  }
-  if (headDim % 2 !== 0) throw new ConfigError('head_dim', 'even (rotary pairs)', headDim)
-  if (config.enable_moe_block && config.top_k_experts > config.num_experts) {
-    throw new ConfigError('top_k_experts', `at most num_experts (${config.num_experts})`, config.top_k_experts)
-  }
-  if (config.max_position_embeddings * headDim > largestRope) {
-    const most = `at most ${Math.floor(largestRope / headDim)} with head_dim ${headDim}`
-    throw new ConfigError('max_position_embeddings', most, config.max_position_embeddings)
-  }
-  if (config.rms_norm_eps <= 0) throw new ConfigError('rms_norm_eps', 'above 0', config.rms_norm_eps)
-  // full layers of Gemma 4 may have heads of their own; here all layers share one kind
-  for (const [field, own] of [
-    ['global_head_dim', headDim],
-    ['num_global_key_value_heads', kvHeads],
-  ] as const) {
-    const value = given[field] ?? own
-    if (value !== own) throw new ConfigError(field, `that of the sliding layers (${own})`, value)
-  }
-  for (const field of ['bos_token_id', 'eos_token_id', 'pad_token_id'] as const) {
-    const id = config[field]
-    if (id !== null && id >= config.vocab_size) {
-      throw new ConfigError(field, `below vocab_size (${config.vocab_size})`, id)
+      throw new ConfigError(field, `${JSON.stringify(unused)} (nothing else is computed for ${modelType})`, value)
     }
   }
 }
 
-function layerTypes(value: unknown, numLayers: number): LayerType[] {
-  if (value === undefined || value === null) return defaultLayerTypes(numLayers)
+/** Heads of both layer types. `num_global_key_value_heads` counts only where keys are values, as in transformers. */
+function headFields(given: Given, defaults: FamilyDefaults, hiddenSize: number) {
+  const heads = size(given, 'num_attention_heads')
+  const kvHeads = size(given, 'num_key_value_heads', defaults.num_key_value_heads ?? heads)
+  const headDim = size(given, 'head_dim', defaults.head_dim ?? Math.floor(hiddenSize / heads))
+  const keysAreValues = boolean(given, 'attention_k_eq_v', false)
+  return {
+    num_attention_heads: heads,
+    num_key_value_heads: kvHeads,
+    head_dim: headDim,
+    num_global_key_value_heads: keysAreValues ? size(given, 'num_global_key_value_heads', kvHeads) : kvHeads,
+    global_head_dim: size(given, 'global_head_dim', defaults.global_head_dim ?? headDim),
+    attention_k_eq_v: keysAreValues,
+  }
+}
+
+function perLayerFields(given: Given, defaults: FamilyDefaults) {
+  const width = size(given, 'hidden_size_per_layer_input', defaults.hidden_size_per_layer_input, 0)
+  return {
+    hidden_size_per_layer_input: width,
+    vocab_size_per_layer_input: width > 0 ? size(given, 'vocab_size_per_layer_input', 262_144) : 0,
+  }
+}
+
+function expertFields(given: Given, defaults: FamilyDefaults) {
+  const moe = boolean(given, 'enable_moe_block', defaults.enable_moe_block)
+  return {
+    enable_moe_block: moe,
+    num_experts: moe ? size(given, 'num_experts') : 0,
+    top_k_experts: moe ? size(given, 'top_k_experts') : 0,
+    moe_intermediate_size: moe ? size(given, 'moe_intermediate_size') : 0,
+  }
+}
+
+function bothWays(given: Given, modelType: ModelType, defaults: FamilyDefaults): 'vision' | null {
+  const field = 'use_bidirectional_attention'
+  const value = given[field] === undefined ? defaults[field] : given[field]
+  if (value === null || value === false) return null
+  if (value === 'vision' && modelType !== 'gemma3_text') return 'vision'
+  const allowed = modelType === 'gemma3_text' ? 'false' : '"vision" or null'
+  throw new ConfigError(field, `${allowed} (the model predicts the next token)`, value)
+}
+
+function queryScalar(given: Given, modelType: ModelType, defaults: FamilyDefaults): number | null {
+  const field = 'query_pre_attn_scalar'
+  if (modelType !== 'gemma3_text') return null
+  const value = number(given, field, defaults[field] ?? undefined)
+  if (value <= 0) throw new ConfigError(field, 'above 0', value)
+  return value
+}
+
+function layerTypes(given: Given, modelType: ModelType, numLayers: number): LayerType[] {
+  const isGemma3 = modelType === 'gemma3_text'
+  const value = given.layer_types
+  if (value === undefined || value === null) {
+    const pattern = isGemma3 ? Number(given.sliding_window_pattern ?? given._sliding_window_pattern ?? 6) : 6
+    if (!(pattern >= 1)) throw new ConfigError('sliding_window_pattern', 'at least 1', given.sliding_window_pattern)
+    return defaultLayerTypes(numLayers, { pattern, lastIsFull: !isGemma3 })
+  }
   if (!Array.isArray(value) || value.length !== numLayers) {
     throw new ConfigError('layer_types', `a list of ${numLayers} entries (num_hidden_layers)`, value)
   }
@@ -236,65 +225,73 @@ function layerTypes(value: unknown, numLayers: number): LayerType[] {
       throw new ConfigError('layer_types', 'made of "sliding_attention" and "full_attention"', type)
     }
   }
-  return value as LayerType[]
+  const types = [...(value as LayerType[])]
+  // as transformers does, in Gemma 4
+  if (!isGemma3) types[numLayers - 1] = 'full_attention'
+  return types
 }
 
-function ropeParameters(value: unknown): ModelConfig['rope_parameters'] {
-  const given = (value ?? {}) as Record<string, unknown>
-  const { sliding_attention: sliding, full_attention: full } = configDefaults.rope_parameters
-  return {
-    sliding_attention: oneRope(given.sliding_attention ?? sliding, 'rope_parameters.sliding_attention'),
-    full_attention: oneRope(given.full_attention ?? full, 'rope_parameters.full_attention'),
+/**
+ * `per_layer_config`, the form in which transformers 5.24 writes what full layers have of their own: layer number
+ * (or layer type) -> fields. It takes the place of global_head_dim and num_global_key_value_heads.
+ */
+function applyPerLayer(config: ModelConfig, given: Given): void {
+  if (given.per_layer_config === undefined || given.per_layer_config === null) return
+  const overrides = record(given, 'per_layer_config')
+  const isFull = (key: string): boolean =>
+    key === 'full_attention' || config.layer_types[Number(key)] === 'full_attention'
+  const full = new Set(Object.keys(overrides).filter(isFull))
+  config.global_head_dim = config.head_dim
+  config.num_global_key_value_heads = config.num_key_value_heads
+  for (const [key, value] of Object.entries(overrides)) {
+    const field = `per_layer_config.${key}`
+    if (!full.has(key)) throw new ConfigError(field, 'the number of a full_attention layer', key)
+    if (!isRecord(value)) throw new ConfigError(field, 'an object', value)
+    for (const name of Object.keys(value)) {
+      if (name !== 'head_dim' && name !== 'num_key_value_heads') {
+        throw new ConfigError(`${field}.${name}`, 'left out (head_dim and num_key_value_heads may differ)', value[name])
+      }
+    }
+    config.global_head_dim = size(value, 'head_dim', config.head_dim)
+    config.num_global_key_value_heads = size(value, 'num_key_value_heads', config.num_key_value_heads)
+  }
+  const kinds = new Set([...full].map((key) => JSON.stringify(overrides[key], ['head_dim', 'num_key_value_heads'])))
+  const fullLayers = config.layer_types.filter((type) => type === 'full_attention').length
+  if (kinds.size > 1 || (full.size > 0 && full.size < fullLayers && !full.has('full_attention'))) {
+    throw new ConfigError('per_layer_config', 'the same for all full_attention layers', overrides)
+  }
+  if (!config.attention_k_eq_v && config.num_global_key_value_heads !== config.num_key_value_heads) {
+    throw new ConfigError('per_layer_config', 'without num_key_value_heads unless attention_k_eq_v is true', overrides)
   }
 }
 
-function oneRope(value: unknown, field: string): RopeParameters {
-  if (typeof value !== 'object' || value === null) throw new ConfigError(field, 'an object', value)
-  const given = value as Record<string, unknown>
-  const type = given.rope_type
-  if (type !== 'default' && type !== 'proportional') {
-    throw new ConfigError(`${field}.rope_type`, '"default" or "proportional"', type)
+function checkRelations(config: ModelConfig): void {
+  const { num_attention_heads: heads, num_kv_shared_layers: shared, num_hidden_layers: layers } = config
+  for (const field of ['num_key_value_heads', 'num_global_key_value_heads'] as const) {
+    if (heads % config[field] !== 0) {
+      throw new ConfigError(field, `a divisor of num_attention_heads (${heads})`, config[field])
+    }
   }
-  const theta = number(given, 'rope_theta')
-  const share = number(given, 'partial_rotary_factor', 1)
-  if (theta <= 0) throw new ConfigError(`${field}.rope_theta`, 'above 0', theta)
-  if (share < 0 || share > 1) throw new ConfigError(`${field}.partial_rotary_factor`, 'from 0 to 1', share)
-  return { rope_type: type, rope_theta: theta, partial_rotary_factor: share }
-}
-
-function positiveInteger(given: Record<string, unknown>, field: keyof typeof largest, fallback?: number): number {
-  const value = given[field] ?? fallback
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1) {
-    throw new ConfigError(field, 'a whole number of at least 1', value)
+  for (const field of ['head_dim', 'global_head_dim'] as const) {
+    if (config[field] % 2 !== 0) throw new ConfigError(field, 'even (rotary pairs)', config[field])
   }
-  if (value > largest[field]) throw new ConfigError(field, `at most ${largest[field]}`, value)
-  return value
-}
-
-function number(given: Record<string, unknown>, field: string, fallback?: number): number {
-  // null stands for "none" in transformers (no soft cap, no loss)
-  const value = given[field] === null ? 0 : (given[field] ?? fallback)
-  if (typeof value !== 'number' || !Number.isFinite(value)) throw new ConfigError(field, 'a number', value)
-  return value
-}
-
-function boolean(given: Record<string, unknown>, field: string, fallback: boolean): boolean {
-  const value = given[field] ?? fallback
-  if (typeof value !== 'boolean') throw new ConfigError(field, 'true or false', value)
-  return value
-}
-
-function string(given: Record<string, unknown>, field: string, fallback: string): string {
-  const value = given[field] ?? fallback
-  if (typeof value !== 'string') throw new ConfigError(field, 'a string', value)
-  return value
-}
-
-function tokenId(given: Record<string, unknown>, field: string): number | null {
-  const value = given[field] ?? null
-  if (value === null) return null
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
-    throw new ConfigError(field, 'a token id (a whole number of at least 0)', value)
+  if (config.enable_moe_block && config.top_k_experts > config.num_experts) {
+    throw new ConfigError('top_k_experts', `at most num_experts (${config.num_experts})`, config.top_k_experts)
   }
-  return value
+  const donors = new Set(config.layer_types.slice(0, layers - shared))
+  if (shared >= layers || config.layer_types.some((type) => !donors.has(type))) {
+    const rule = 'so few that the layers before have both kinds of attention'
+    if (shared > 0) throw new ConfigError('num_kv_shared_layers', rule, shared)
+  }
+  const widest = Math.max(config.head_dim, config.global_head_dim)
+  if (config.max_position_embeddings * widest > largestRope) {
+    const most = `at most ${Math.floor(largestRope / widest)} with head_dim ${widest}`
+    throw new ConfigError('max_position_embeddings', most, config.max_position_embeddings)
+  }
+  if (config.rms_norm_eps <= 0) throw new ConfigError('rms_norm_eps', 'above 0', config.rms_norm_eps)
+  for (const field of ['bos_token_id', 'eos_token_id', 'pad_token_id'] as const) {
+    for (const id of [config[field] ?? []].flat()) {
+      if (id >= config.vocab_size) throw new ConfigError(field, `below vocab_size (${config.vocab_size})`, id)
+    }
+  }
 }

@@ -12,6 +12,35 @@ const exact: ForwardOptions = { compute: 'f32', residual: 'f32' }
 const variants: [string, ModelConfig][] = [
   ['sparse', micro],
   ['dense', parseConfig({ ...micro, enable_moe_block: false })],
+  [
+    'keys-are-values',
+    parseConfig({
+      ...{ ...micro, enable_moe_block: false, layer_types: undefined, num_hidden_layers: 3, num_attention_heads: 4 },
+      ...{ num_key_value_heads: 2, head_dim: 8, global_head_dim: 16, num_global_key_value_heads: 1 },
+      attention_k_eq_v: true,
+    }),
+  ],
+  [
+    'per-layer, shared',
+    parseConfig({
+      ...{ ...micro, enable_moe_block: false, num_hidden_layers: 5, hidden_size_per_layer_input: 6 },
+      layer_types: ['sliding_attention', 'full_attention', 'sliding_attention', 'sliding_attention', 'full_attention'],
+      ...{ num_kv_shared_layers: 3, use_double_wide_mlp: true, vocab_size_per_layer_input: 300 },
+      ...{ global_head_dim: 32, num_global_key_value_heads: undefined },
+    }),
+  ],
+  [
+    'Gemma 3',
+    parseConfig({
+      ...{ ...micro, model_type: 'gemma3_text', architectures: undefined, enable_moe_block: false },
+      ...{ layer_types: undefined, num_hidden_layers: 3, sliding_window_pattern: 2, query_pre_attn_scalar: 8 },
+      ...{
+        rope_parameters: undefined,
+        rope_scaling: { rope_type: 'linear', factor: 4 },
+        use_bidirectional_attention: null,
+      },
+    }),
+  ],
 ]
 
 /** A model whose every weight is random, so that no gradient hides behind a symmetric start. */

@@ -1,17 +1,28 @@
 // The whole model for one process: token ids in, hidden states, a loss or logits out.
 //
-//   h0     = E[ids] * sqrt(D)
-//   h      = Block_L(... Block_1(h0))
+//   h0     = E[ids] * sqrt(D), soft tokens put in place of placeholders
+//   p      = per-layer inputs of ids and h0, where the model has them
+//   h      = Block_L(... Block_1(h0)), the last blocks with keys and values of earlier ones where they are shared
 //   logits = cap * tanh(norm(h) E^T / cap)          the head is the embedding table
 //
 // Shapes: R rows (batch*time), D width, V vocabulary.
-import { initialise, Norm, type RopeTable, ropeTable, type Routing, type Weight } from '../nn/index.ts'
-import { matrixWeight } from '../nn/index.ts'
+import {
+  initialise,
+  type KeyValues,
+  matrixWeight,
+  Norm,
+  PerLayerInputs,
+  type RopeTable,
+  ropeTable,
+  type Routing,
+  type Weight,
+} from '../nn/index.ts'
 import { attentionMask, cast, embedding, headCrossEntropy, linear, replaceRows, takeRows } from '../ops/index.ts'
 import { checkpoint, type Dtype, fromArray, type Tensor } from '../tensor/index.ts'
 import type { Rng } from '../util/index.ts'
-import { Block, type BlockContext } from './block.ts'
+import { Block, type BlockContext, type BlockInputs, perLayerShape } from './block.ts'
 import type { LayerType, ModelConfig } from './config.ts'
+import { families } from './family.ts'
 
 /** Packed sequences; every array has batch*time entries. */
 export interface DecoderInput {
@@ -22,7 +33,10 @@ export interface DecoderInput {
   segmentStart?: Int32Array
   /** Place of each row in its document. Default: its place in the sequence. */
   positions?: Int32Array
-  /** Last row, inside the sequence, of the image block that a row belongs to: such rows see each other both ways in sliding layers. */
+  /**
+   * Last row, inside the sequence, of the image block that a row belongs to: such rows see each other both ways in
+   * sliding layers, if use_bidirectional_attention is 'vision'.
+   */
   blockEnd?: Int32Array
   /** Soft tokens: rows whose embedding is replaced, unscaled, by values [N, D] (pictures, sound). Rows increase. */
   soft?: { rows: Int32Array; values: Tensor }[]
@@ -62,27 +76,24 @@ export class Decoder {
   readonly embedding: Weight
   readonly blocks: Block[]
   readonly finalNorm: Norm
-  readonly #rope: Record<LayerType, RopeTable>
+  readonly perLayer: PerLayerInputs | null
+  /** Tables for the positions met so far; long ones are large. */
+  readonly #rope = new Map<LayerType, { positions: number; table: RopeTable }>()
 
   /** Weights are zero; call `initialise`, or load a checkpoint. */
   constructor(config: ModelConfig) {
     this.config = config
     this.embedding = matrixWeight('model.embed_tokens.weight', [config.vocab_size, config.hidden_size], 'embedding')
     this.blocks = config.layer_types.map((_, layer) => new Block(`model.layers.${layer}`, config, layer))
-    this.finalNorm = new Norm('model.norm', config.hidden_size, { eps: config.rms_norm_eps })
-    const rope = (type: LayerType): RopeTable =>
-      ropeTable({
-        positions: config.max_position_embeddings,
-        headDim: config.head_dim,
-        theta: config.rope_parameters[type].rope_theta,
-        share: config.rope_parameters[type].partial_rotary_factor,
-      })
-    this.#rope = { sliding_attention: rope('sliding_attention'), full_attention: rope('full_attention') }
+    const storedLess = families[config.model_type].onePlusNorms ? 1 : 0
+    this.finalNorm = new Norm('model.norm', config.hidden_size, { eps: config.rms_norm_eps, storedLess })
+    this.perLayer = config.hidden_size_per_layer_input > 0 ? new PerLayerInputs('model', perLayerShape(config)) : null
   }
 
   /** Every weight, in a fixed order: initial values, gradient norm and checkpoints follow it. */
   get weights(): Weight[] {
-    return [this.embedding, ...this.blocks.flatMap((block) => block.weights), this.finalNorm.weight]
+    const blocks = this.blocks.flatMap((block) => block.weights)
+    return [this.embedding, ...(this.perLayer?.weights ?? []), ...blocks, this.finalNorm.weight]
   }
 
   /** Draws initial weights. */
@@ -105,13 +116,20 @@ export class Decoder {
     const routings: (Routing | null)[] = []
     let x_RD = embedding(ids, this.embedding.parameter, { scale: Math.sqrt(dim), outDtype: residual })
     for (const { rows, values } of input.soft ?? []) x_RD = replaceRows(x_RD, rows, cast(values, residual))
+    const perLayer = this.perLayer?.forward(this.#perLayerIds(input), x_RD, compute)
+    const keyValues: KeyValues[] = []
+    const donors = new Set(this.blocks.map(({ donor }) => donor))
     this.blocks.forEach((block, layer) => {
-      const run = (x: Tensor): Tensor => {
-        const { output, routing } = block.forward(x, contexts[block.layerType])
-        routings[layer] ??= routing
-        return output
+      const run = (x: Tensor, inputs: BlockInputs): Tensor => {
+        const result = block.forward(x, contexts[block.layerType], inputs)
+        routings[layer] ??= result.routing
+        if (donors.has(layer)) keyValues[layer] = result.keyValues
+        return result.output
       }
-      x_RD = activationCheckpointing ? checkpoint(run, [x_RD]) : run(x_RD)
+      const shared = block.donor === null ? undefined : keyValues[block.donor]
+      // a donor's keys and values have to outlive it, so it is never computed twice
+      if (activationCheckpointing && !donors.has(layer)) x_RD = checkpointed(run, x_RD, { shared, perLayer })
+      else x_RD = run(x_RD, { shared, perLayer })
     })
     const hidden = this.finalNorm.forward(x_RD, { outDtype: compute })
     return { hidden, routings: routings.filter((routing) => routing !== null) }
@@ -144,20 +162,44 @@ export class Decoder {
   }
 
   #contexts(input: DecoderInput, common: Pick<BlockContext, 'residual' | 'activation' | 'lossWeight'>) {
-    const { batch, time, segmentStart, blockEnd } = input
-    const positions = intTensor(input.positions ?? Int32Array.from(input.ids, (_, row) => row % time))
+    const { batch, time, segmentStart } = input
+    const places = input.positions ?? Int32Array.from(input.ids, (_, row) => row % time)
+    const positions = intTensor(places)
+    const blockEnd = this.config.use_bidirectional_attention === 'vision' ? input.blockEnd : undefined
+    const count = places.reduce((most, place) => Math.max(most, place + 1), 1)
     const context = (type: LayerType, window?: number): BlockContext => ({
       ...common,
       batch,
       time,
       positions,
       mask: attentionMask({ batch, time, window, segmentStart, blockEnd: window === undefined ? undefined : blockEnd }),
-      rope: this.#rope[type],
+      rope: this.#ropeTable(type, count),
     })
     return {
       sliding_attention: context('sliding_attention', this.config.sliding_window),
       full_attention: context('full_attention'),
     }
+  }
+
+  /** The table of a layer type for at least `count` positions. */
+  #ropeTable(type: LayerType, count: number): RopeTable {
+    const known = this.#rope.get(type)
+    if (known && known.positions >= count) return known.table
+    const { config } = this
+    const { rope_theta: theta, partial_rotary_factor: share, factor } = config.rope_parameters[type]
+    // doubled at least, so that a text that grows token by token does not make it anew each time
+    const positions = Math.min(config.max_position_embeddings, Math.max(count, 2 * (known?.positions ?? 256)))
+    const headDim = type === 'full_attention' ? config.global_head_dim : config.head_dim
+    const table = ropeTable({ positions, headDim, theta, share, factor })
+    this.#rope.set(type, { positions, table })
+    return table
+  }
+
+  /** Ids for the per-layer table: that of padding where a soft token stands. */
+  #perLayerIds({ ids, soft = [] }: DecoderInput): Tensor {
+    const own = ids.slice()
+    for (const { rows } of soft) for (const row of rows) own[row] = this.config.pad_token_id ?? 0
+    return intTensor(own)
   }
 
   #checkInput({ ids, batch, time }: DecoderInput): void {
@@ -174,6 +216,19 @@ export class Decoder {
       }
     }
   }
+}
+
+/** A block of which only the inputs are kept for the backward pass. */
+function checkpointed(
+  run: (x: Tensor, inputs: BlockInputs) => Tensor,
+  x: Tensor,
+  { shared, perLayer }: BlockInputs,
+): Tensor {
+  const inputs = [x, ...(shared ? [shared.k, shared.v] : []), ...(perLayer ? [perLayer] : [])]
+  return checkpoint((again, ...rest) => {
+    const [k, v] = shared ? rest.splice(0, 2) : []
+    return run(again, { shared: shared && { k, v }, perLayer: rest[0] })
+  }, inputs)
 }
 
 function intTensor(values: Int32Array): Tensor {

@@ -11,7 +11,7 @@ export {
 export { type Preset, type PresetName, preset, presetForDepth, presetNames } from './presets.ts'
 export { activeParameters, flopsPerToken, meanKeys } from './flops.ts'
 // ---- the model ----
-export { Block, type BlockContext } from './block.ts'
+export { Block, type BlockContext, type BlockInputs, type BlockResult } from './block.ts'
 export { Decoder, type DecoderInput, type ForwardOptions, type HiddenResult, type LossResult } from './decoder.ts'
 // ---- files ----
 export { CheckpointError, loadModel, type SaveOptions, saveModel, storedTensors } from './checkpoint.ts'

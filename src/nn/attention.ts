@@ -1,12 +1,15 @@
 // Attention of a decoder layer: grouped queries, per-head norms of q, k and v, rotary positions.
 //
 //   q = rope(norm_q(W_q x)),  k = rope(norm_k(W_k x)),  v = norm(W_v x)      per head, norm of v without weight
-//   out = W_o softmax(mask(q k^T)) v                                          scale 1: norm_q has learned it
+//   out = W_o softmax(mask(s q k^T)) v                                        s = 1: norm_q has learned it
 //
-// The three projections are one matrix, its rows stacked q, k, v. Gemma 4 (gemma _modules.Attention).
+// Gemma 4's full layers may have no W_v: then v = norm(W_k x). Its E models' last layers have queries only, and take
+// keys and values from a layer before (`values: 'shared'`). Gemma 3 leaves v as it is and has s < 1.
+// The projections are one matrix, its rows stacked q, k, v. Gemma 4 (gemma _modules.Attention).
 // Shapes: R rows (batch*time), D width, H heads, G key/value heads, C head width.
-import { attention, linear, splitHeads } from '../ops/index.ts'
+import { attention, linear, queryHeads, splitHeads } from '../ops/index.ts'
 import type { Tensor } from '../tensor/index.ts'
+import { PolluxError } from '../util/index.ts'
 import type { RopeTable } from './rope.ts'
 import { fusedWeight, matrixWeight, vectorWeight, type Weight } from './weight.ts'
 
@@ -16,6 +19,14 @@ export interface AttentionShape {
   kvHeads: number
   headDim: number
   eps: number
+  /** Where values come from: a projection, the raw keys, or (with the keys) another layer. Default 'own'. */
+  values?: 'own' | 'keys' | 'shared'
+  /** Whether value heads are normalised. Default true. */
+  vNorm?: boolean
+  /** Factor on q.k. Default 1. */
+  scale?: number
+  /** What files leave off the norm factors. Default 0. */
+  storedLess?: number
 }
 
 /** Where the rows of a batch stand: shared by all layers of a kind. */
@@ -29,46 +40,63 @@ export interface AttentionContext {
   rope: RopeTable
 }
 
+/** Keys and values of a layer, [R, G*C] each, normed and rotated: as they are attended to. */
+export interface KeyValues {
+  k: Tensor
+  v: Tensor
+}
+
+/** Name of the fused projection by what it holds; tensorNames.ts knows them. */
+const projectionNames = { own: 'qkv_proj', keys: 'qk_proj', shared: 'q_proj' } as const
+
 export class Attention {
   readonly shape: AttentionShape
+  /** Queries, and what the layer has of keys and values. */
   readonly qkv: Weight
   readonly output: Weight
   readonly qNorm: Weight
-  readonly kNorm: Weight
+  /** null where keys are another layer's. */
+  readonly kNorm: Weight | null
 
   constructor(name: string, shape: AttentionShape) {
-    const { hiddenSize, heads, kvHeads, headDim } = shape
+    const { hiddenSize, heads, kvHeads, headDim, values = 'own', storedLess } = shape
     this.shape = shape
+    const kvWidths = { own: [kvHeads, kvHeads], keys: [kvHeads], shared: [] }[values]
     this.qkv = fusedWeight(
-      `${name}.qkv_proj.weight`,
-      [heads * headDim, kvHeads * headDim, kvHeads * headDim],
+      `${name}.${projectionNames[values]}.weight`,
+      [heads, ...kvWidths].map((count) => count * headDim),
       hiddenSize,
     )
     this.output = matrixWeight(`${name}.o_proj.weight`, [hiddenSize, heads * headDim], 'matrix')
-    this.qNorm = vectorWeight(`${name}.q_norm.weight`, headDim, 'norm')
-    this.kNorm = vectorWeight(`${name}.k_norm.weight`, headDim, 'norm')
+    this.qNorm = vectorWeight(`${name}.q_norm.weight`, headDim, 'norm', storedLess)
+    this.kNorm = values === 'shared' ? null : vectorWeight(`${name}.k_norm.weight`, headDim, 'norm', storedLess)
   }
 
   get weights(): Weight[] {
-    return [this.qkv, this.output, this.qNorm, this.kNorm]
+    return [this.qkv, this.output, this.qNorm, ...(this.kNorm ? [this.kNorm] : [])]
   }
 
-  /** x [R, D] -> [R, D], of the dtype of x. */
-  forward(x_RD: Tensor, context: AttentionContext): Tensor {
-    const { heads, kvHeads, headDim, eps } = this.shape
-    const { q, k, v } = splitHeads(linear(x_RD, this.qkv.parameter), {
-      heads,
-      kvHeads,
-      headDim,
-      qNorm: this.qNorm.parameter,
-      kNorm: this.kNorm.parameter,
-      vNorm: true,
-      rope: context.rope,
-      positions: context.positions,
-      eps,
-    })
-    const { batch, time } = context
-    const mixed = attention(q, k, v, context.mask, { batch, time, heads, kvHeads, headDim, scale: 1 })
-    return linear(mixed, this.output.parameter)
+  /**
+   * @param x_RD [R, D]
+   * @param shared the donor's keys and values, where this layer has none
+   * @returns output [R, D], of the dtype of x, and the keys and values that were attended to
+   */
+  forward(x_RD: Tensor, context: AttentionContext, shared?: KeyValues): { output: Tensor; keyValues: KeyValues } {
+    const { heads, kvHeads, headDim, scale = 1 } = this.shape
+    const { q, k, v } = this.#heads(linear(x_RD, this.qkv.parameter), context, shared)
+    const { batch, time, mask } = context
+    const mixed = attention(q, k, v, mask, { batch, time, heads, kvHeads, headDim, scale })
+    return { output: linear(mixed, this.output.parameter), keyValues: { k, v } }
+  }
+
+  #heads(projected: Tensor, { rope, positions }: AttentionContext, shared?: KeyValues): KeyValues & { q: Tensor } {
+    const { heads, kvHeads, headDim, eps, values = 'own', vNorm = true } = this.shape
+    const common = { heads, headDim, qNorm: this.qNorm.parameter, rope, positions, eps }
+    if (!this.kNorm || values === 'shared') {
+      if (!shared)
+        throw new PolluxError(`attention: ${this.qkv.parameter.name} must get keys of a layer before, got none`)
+      return { ...shared, q: queryHeads(projected, common) }
+    }
+    return splitHeads(projected, { ...common, kvHeads, kNorm: this.kNorm.parameter, vNorm, values })
   }
 }

@@ -2,12 +2,13 @@
 export { type InitOptions, initialise } from './init.ts'
 export type { MatrixPart, Role, Weight } from './weight.ts'
 // ---- modules ----
-export { Attention, type AttentionContext, type AttentionShape } from './attention.ts'
+export { Attention, type AttentionContext, type AttentionShape, type KeyValues } from './attention.ts'
 export { Experts } from './experts.ts'
 export { Mlp } from './mlp.ts'
 export { Norm } from './norm.ts'
 export { type RopeOptions, type RopeTable, ropeTable } from './rope.ts'
 export { type Router, type Routing, TopKRouter, type TopKRouterOptions } from './router.ts'
+export { PerLayerGate, PerLayerInputs } from './perLayer.ts'
 export { matrixWeight } from './weight.ts'
 // ---- optimisers ----
 export { clipFactor, globalNorm } from './optim/clip.ts'

@@ -36,6 +36,8 @@ export interface Weight {
   role: Role
   /** The matrices it is made of; empty for vectors. */
   parts: MatrixPart[]
+  /** What files store is the value less this (Gemma 3 stores norm factors less 1). Default 0. */
+  storedLess?: number
 }
 
 /** A weight [rows, cols], or [count, rows, cols], as zeros. */
@@ -68,6 +70,6 @@ export function gatedExpertsWeight(name: string, experts: number, inner: number,
 }
 
 /** A vector of factors. */
-export function vectorWeight(name: string, size: number, role: 'norm' | 'postNorm' | 'scale'): Weight {
-  return { parameter: new Parameter(name, [size]), role, parts: [] }
+export function vectorWeight(name: string, size: number, role: 'norm' | 'postNorm' | 'scale', storedLess = 0): Weight {
+  return { parameter: new Parameter(name, [size]), role, parts: [], storedLess }
 }

@@ -2,12 +2,13 @@
 export { linear, type LinearOptions } from './linear.ts'
 export { rmsNorm, type RmsNormOptions } from './norm.ts'
 export { geglu } from './geglu.ts'
+export { type Columns, joinColumns, reshape } from './columns.ts'
 export { embedding, type EmbeddingOptions } from './embedding.ts'
 export { add, cast, mul, scale, sum } from './elementwise.ts'
 export { replaceRows, takeRows } from './rows.ts'
 
 // ---- attention ----
-export { splitHeads, type SplitHeadsOptions } from './splitHeads.ts'
+export { queryHeads, type QueryHeadsOptions, splitHeads, type SplitHeadsOptions } from './splitHeads.ts'
 export { attention, type AttentionOptions } from './attention.ts'
 export { type AttentionMask, attentionMask, type AttentionMaskOptions } from './attentionMask.ts'
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { fromArray, memoryScope, Parameter, type Tensor, zeros } from '../tensor/index.ts'
 import { checkOp, normalArray, random, rmsNormReference, ropeReference } from '../testing/index.ts'
-import { splitHeads, type SplitHeadsOptions } from './index.ts'
+import { queryHeads, splitHeads, type SplitHeadsOptions } from './index.ts'
 
 interface Sizes {
   R: number
@@ -59,6 +59,54 @@ describe.each(['f32', 'bf16'] as const)('splitHeads of %s', (dtype) => {
       },
     })
   })
+})
+
+describe.each(['f32', 'bf16'] as const)('keys that are values too, of %s', (dtype) => {
+  test.each([
+    { R: 3, H: 4, G: 2, C: 6 },
+    { R: 2, H: 2, G: 1, C: 34 },
+  ])('$R rows of $H + $G heads of $C: values are the norm of the raw keys, and both gradients reach them', (sizes) => {
+    const { R, H, G, C } = sizes
+    const P = 5
+    const { cos, sin } = tables(P, C)
+    const positions = Int32Array.from({ length: R }, (_, r) => (r * 3) % P)
+    const parameter = { shape: [C], dtype: 'parameter' } as const
+    checkOp({
+      rng: random(C + 1),
+      inputs: { qk: { shape: [R, (H + G) * C], dtype }, qNorm: parameter, kNorm: parameter },
+      run: ({ qk, qNorm, kNorm }) => {
+        const { q, k, v } = splitHeads(qk, {
+          ...{ heads: H, kvHeads: G, headDim: C, qNorm, kNorm, vNorm: true, values: 'keys' },
+          rope: { cos: fromArray(cos, [P, C / 2]), sin: fromArray(sin, [P, C / 2]) },
+          positions: fromArray(positions, [R], { dtype: 'i32' }),
+        })
+        return [q, k, v]
+      },
+      reference: ({ qk, qNorm, kNorm }) => {
+        const norm = (x: Float64Array, w: Float64Array | null): Float64Array =>
+          rmsNormReference(x, w, null, x.length / C, C, 1e-6)
+        const raw = columns(qk, { R, from: H * C, width: G * C })
+        const q = norm(columns(qk, { R, from: 0, width: H * C }), qNorm)
+        return Float64Array.from([
+          ...ropeReference(q, cos, sin, positions, R, H, C),
+          ...ropeReference(norm(raw, kNorm), cos, sin, positions, R, G, C),
+          ...norm(raw, null),
+        ])
+      },
+    })
+  })
+})
+
+test('queryHeads gives the queries that splitHeads cuts out', () => {
+  using _scope = memoryScope()
+  const { cos, sin } = tables(3, 4)
+  const rope = { cos: fromArray(cos, [3, 2]), sin: fromArray(sin, [3, 2]) }
+  const positions = fromArray([2, 1], [2], { dtype: 'i32' })
+  const common = { heads: 2, headDim: 4, qNorm: null, rope, positions }
+  const qkv = fromArray(normalArray(random(4), 32), [2, 16])
+  const alone = fromArray(columns(Float64Array.from(qkv.floats), { R: 2, from: 0, width: 8 }), [2, 8])
+  const { q } = splitHeads(qkv, { ...common, kvHeads: 1, kNorm: null, vNorm: true })
+  expect(queryHeads(alone, common).floats).toEqual(q.floats)
 })
 
 describe('messages of splitHeads', () => {

@@ -1,31 +1,44 @@
 // From one fused projection to queries, keys and values: cut, norm each head, rotate queries and keys.
 //
-//   qkv row:  | q head 0 .. H-1 | k head 0 .. G-1 | v head 0 .. G-1 |      C numbers a head
+//   values: 'own'    | q head 0 .. H-1 | k head 0 .. G-1 | v head 0 .. G-1 |      C numbers a head
+//   values: 'keys'   | q head 0 .. H-1 | k head 0 .. G-1 |                        v = norm of k before its norm and rotation
+//   queryHeads       | q head 0 .. H-1 |                                          keys and values come from another layer
 //
-// The kernels read and write the three slices in place, so the projection stays one product and its gradient
-// one array. Shapes: R rows, H query heads, G key/value heads, C head width.
+// The kernels read and write the slices in place, so the projection stays one product and its gradient one array. Where
+// keys and values are one slice (Gemma 4's full layers), their gradients add up in it.
+// Shapes: R rows, H query heads, G key/value heads, C head width.
 import { kernels, type NumberArray } from '../native/index.ts'
 import { addGradient, empty, gradientOf, isRecording, type Parameter, record, type Tensor } from '../tensor/index.ts'
 import { ShapeError } from '../util/index.ts'
 import { expectCount, expectDtype, expectNumbers, expectShape } from './check.ts'
 
-export interface SplitHeadsOptions {
-  /** Query heads H, and key/value heads G, a divisor of H. */
+/** What all slices of a projection share. */
+interface HeadOptions {
+  /** Query heads H. */
   heads: number
-  kvHeads: number
   /** Numbers a head, C; even where heads are rotated. */
   headDim: number
-  /** Factors [C] of the norm of each query and key head; null: norm without factors. */
+  /** Factors [C] of the norm of each query head; null: norm without factors. */
   qNorm: Parameter | null
-  kNorm: Parameter | null
-  /** Whether value heads are normalised (without factors) or passed on as they are. */
-  vNorm: boolean
   /** f32 [positions, C/2] each; pairs are (i, i + C/2). null: no rotation. */
   rope: { cos: Tensor; sin: Tensor } | null
   /** i32 [R]: row of the rope tables for each row. */
   positions: Tensor
   /** Default 1e-6. */
   eps?: number
+}
+
+export type QueryHeadsOptions = HeadOptions
+
+export interface SplitHeadsOptions extends HeadOptions {
+  /** Key/value heads G, a divisor of H. */
+  kvHeads: number
+  /** Factors [C] of the norm of each key head; null: norm without factors. */
+  kNorm: Parameter | null
+  /** Whether value heads are normalised (without factors) or passed on as they are. */
+  vNorm: boolean
+  /** Where values come from: columns of their own, or those of the keys (vNorm must be set). Default 'own'. */
+  values?: 'own' | 'keys'
 }
 
 /** A run of heads inside the fused row. */
@@ -35,55 +48,88 @@ interface Slice {
   heads: number
   weight: Parameter | null
   rotated: boolean
+  /** Whether another slice has written the gradient of these columns before: then ours is added. */
+  addsUp: boolean
   /** f32 [R, heads], from forward; null: the slice is copied as it is. */
   rstd: Tensor | null
   output: Tensor
 }
 
 /**
- * @param qkv f32 or bf16 [R, (H+2G)*C]
+ * @param qkv f32 or bf16 [R, (H+2G)*C], or [R, (H+G)*C] where values are keys
  * @returns q [R, H*C], k [R, G*C], v [R, G*C], of the dtype of qkv
  */
 export function splitHeads(qkv: Tensor, options: SplitHeadsOptions): { q: Tensor; k: Tensor; v: Tensor } {
-  const { heads: H, kvHeads: G, headDim: C, qNorm, kNorm, vNorm } = options
-  const R = check(qkv, options)
-  const slice = (
-    offset: number,
-    heads: number,
-    rest: { weight: Parameter | null; rotated: boolean; norm: boolean },
-  ) => ({
-    offset: offset * C,
-    heads,
-    weight: rest.weight,
-    rotated: rest.rotated,
-    rstd: rest.norm ? empty([R, heads]) : null,
-    output: empty([R, heads * C], { dtype: qkv.dtype }),
+  const op = 'splitHeads'
+  const { heads: H, kvHeads: G, headDim: C, qNorm, kNorm, vNorm, values = 'own' } = options
+  expectCount(op, 'kvHeads', G)
+  if (values === 'keys' && !vNorm) throw new ShapeError(op, "vNorm must be set where values are 'keys'", 'none')
+  const R = check(op, 'qkv', qkv, options, H + (values === 'own' ? 2 : 1) * G)
+  if (kNorm) expectShape(op, `kNorm (${kNorm.name})`, kNorm, [C])
+  const q = newSlice(qkv, options, { R, first: 0, heads: H, weight: qNorm, rotated: true })
+  const k = newSlice(qkv, options, { R, first: H, heads: G, weight: kNorm, rotated: true })
+  const v = newSlice(qkv, options, {
+    ...{ R, first: values === 'own' ? H + G : H, heads: G, weight: null, rotated: false },
+    ...{ norm: vNorm, addsUp: values === 'keys' },
   })
-  const q = slice(0, H, { weight: qNorm, rotated: true, norm: true })
-  const k = slice(H, G, { weight: kNorm, rotated: true, norm: true })
-  const v = slice(H + G, G, { weight: null, rotated: false, norm: vNorm })
-  const slices: Slice[] = [q, k, v]
-  for (const each of slices) forwardSlice(qkv, each, options)
-  const saved = slices.flatMap(({ rstd }) => rstd ?? [])
-  if (isRecording(qkv, qNorm, kNorm)) {
-    record({
-      op: 'splitHeads',
-      outputs: [q.output, k.output, v.output],
-      saved,
-      backward: () => {
-        const dqkv = empty(qkv.shape, { dtype: qkv.dtype })
-        for (const each of slices) backwardSlice(qkv, dqkv, each, options)
-        if (qkv.requiresGrad) addGradient(qkv, dqkv)
-        else dqkv.release()
-      },
-    })
-  } else {
-    for (const tensor of saved) tensor.release()
-  }
+  run(op, qkv, [q, k, v], options)
   return { q: q.output, k: k.output, v: v.output }
 }
 
-function forwardSlice(qkv: Tensor, slice: Slice, { headDim, rope, positions, eps = 1e-6 }: SplitHeadsOptions): void {
+/**
+ * The queries alone.
+ *
+ * @param x f32 or bf16 [R, H*C]
+ * @returns [R, H*C], of the dtype of x
+ */
+export function queryHeads(x: Tensor, options: QueryHeadsOptions): Tensor {
+  const R = check('queryHeads', 'x', x, options, options.heads)
+  const slice = newSlice(x, options, { R, first: 0, heads: options.heads, weight: options.qNorm, rotated: true })
+  run('queryHeads', x, [slice], options)
+  return slice.output
+}
+
+function newSlice(
+  x: Tensor,
+  { headDim }: HeadOptions,
+  given: {
+    R: number
+    first: number
+    heads: number
+    weight: Parameter | null
+    rotated: boolean
+    norm?: boolean
+    addsUp?: boolean
+  },
+): Slice {
+  const { R, first, heads, weight, rotated, norm = true, addsUp = false } = given
+  const rstd = norm ? empty([R, heads]) : null
+  const output = empty([R, heads * headDim], { dtype: x.dtype })
+  return { offset: first * headDim, heads, weight, rotated, addsUp, rstd, output }
+}
+
+/** Fills the slices and records how their gradients come together. */
+function run(op: string, x: Tensor, slices: Slice[], options: HeadOptions): void {
+  for (const slice of slices) forwardSlice(x, slice, options)
+  const saved = slices.flatMap(({ rstd }) => rstd ?? [])
+  if (!isRecording(x, ...slices.map(({ weight }) => weight))) {
+    for (const tensor of saved) tensor.release()
+    return
+  }
+  record({
+    op,
+    outputs: slices.map(({ output }) => output),
+    saved,
+    backward: () => {
+      const dx = empty(x.shape, { dtype: x.dtype })
+      for (const slice of slices) backwardSlice(x, dx, slice, options)
+      if (x.requiresGrad) addGradient(x, dx)
+      else dx.release()
+    },
+  })
+}
+
+function forwardSlice(qkv: Tensor, slice: Slice, { headDim, rope, positions, eps = 1e-6 }: HeadOptions): void {
   const [R, stride] = qkv.shape
   const x = qkv.numbers.subarray(slice.offset)
   const y = slice.output.numbers
@@ -109,13 +155,36 @@ function forwardSlice(qkv: Tensor, slice: Slice, { headDim, rope, positions, eps
   )
 }
 
-function backwardSlice(qkv: Tensor, dqkv: Tensor, slice: Slice, { headDim, rope, positions }: SplitHeadsOptions): void {
+/** Writes the gradient of a slice into its columns of dqkv, or adds it where another slice has them too. */
+function backwardSlice(qkv: Tensor, dqkv: Tensor, slice: Slice, options: HeadOptions): void {
   const [R, stride] = qkv.shape
-  const dx = dqkv.numbers.subarray(slice.offset)
+  const width = slice.heads * options.headDim
+  const columns = dqkv.numbers.subarray(slice.offset)
+  if (!slice.addsUp) {
+    writeGradients(qkv, slice, { dx: columns, dxStride: stride }, options)
+    return
+  }
+  const own = empty([R, width], { dtype: dqkv.dtype })
+  writeGradients(qkv, slice, { dx: own.numbers, dxStride: width }, options)
+  for (let r = 0; r < R; r++) {
+    const row = columns.subarray(r * stride, r * stride + width)
+    kernels.axpby(1, own.numbers.subarray(r * width, (r + 1) * width), 1, row, row, width)
+  }
+  own.release()
+}
+
+/** The gradient of a slice into rows `dxStride` numbers apart. */
+function writeGradients(
+  qkv: Tensor,
+  slice: Slice,
+  { dx, dxStride }: { dx: NumberArray; dxStride: number },
+  { headDim, rope, positions }: HeadOptions,
+): void {
+  const [R, stride] = qkv.shape
   const dy: NumberArray = gradientOf(slice.output).numbers
   const width = slice.heads * headDim
   if (!slice.rstd) {
-    for (let r = 0; r < R; r++) dx.set(dy.subarray(r * width, (r + 1) * width), r * stride)
+    for (let r = 0; r < R; r++) dx.set(dy.subarray(r * width, (r + 1) * width), r * dxStride)
     return
   }
   const turn = slice.rotated ? rope : null
@@ -129,7 +198,7 @@ function backwardSlice(qkv: Tensor, dqkv: Tensor, slice: Slice, { headDim, rope,
     turn ? positions.ints : null,
     slice.rstd.floats,
     dx,
-    stride,
+    dxStride,
     slice.weight?.requiresGrad ? slice.weight.gradient().floats : null,
     R,
     slice.heads,
@@ -137,17 +206,14 @@ function backwardSlice(qkv: Tensor, dqkv: Tensor, slice: Slice, { headDim, rope,
   )
 }
 
-/** Returns the number of rows. */
-function check(qkv: Tensor, options: SplitHeadsOptions): number {
-  const op = 'splitHeads'
-  const { heads: H, kvHeads: G, headDim: C, qNorm, kNorm, rope, positions } = options
-  expectCount(op, 'heads', H)
-  expectCount(op, 'kvHeads', G)
+/** Checks what slices share, and that x has `total` heads; returns the number of rows. */
+function check(op: string, name: string, x: Tensor, options: HeadOptions, total: number): number {
+  const { heads, headDim: C, qNorm, rope, positions } = options
+  expectCount(op, 'heads', heads)
   expectCount(op, 'headDim', C)
-  expectNumbers(op, 'qkv', qkv)
-  const [R] = expectShape(op, 'qkv', qkv, ['R', (H + 2 * G) * C])
+  expectNumbers(op, name, x)
+  const [R] = expectShape(op, name, x, ['R', total * C])
   if (qNorm) expectShape(op, `qNorm (${qNorm.name})`, qNorm, [C])
-  if (kNorm) expectShape(op, `kNorm (${kNorm.name})`, kNorm, [C])
   if (!rope) return R
   if (C % 2 !== 0) throw new ShapeError(op, 'headDim must be even to be rotated', C)
   const [P] = expectShape(op, 'rope.cos', rope.cos, ['positions', C / 2])
