@@ -31,6 +31,8 @@ export interface ClipOptions {
 }
 
 const maxOutput = 2 ** 30
+/** Frames that appear so many seconds late count as in time: containers round times, and sound may begin a little early. */
+const tolerance = 0.01
 /** ffmpeg refuses larger frames before it takes memory for them. */
 const maxPixels = 100_000_000
 
@@ -161,16 +163,19 @@ class Film {
   async frames({ start, seconds }: Span, options: ClipOptions): Promise<Clip['frames']> {
     const { maxFrames = 600, size } = options
     const fps = Math.min(options.fps ?? 1, maxFrames / seconds)
-    // a time of k / fps that rounding puts just before the end is none
-    const count = Math.min(maxFrames, Math.max(1, Math.ceil(seconds * fps - 1e-6)))
+    const late = Math.min(tolerance, 0.4 / fps)
+    const count = Math.min(maxFrames, Math.max(1, Math.ceil((seconds - late) * fps)))
     const filters = [
+      `setpts=PTS-${late.toFixed(6)}/TB`,
+      // slot k gets the last frame that began at or before it
       `fps=fps=${fps.toFixed(9)}:start_time=0:round=up`,
       "scale=w='max(1,round(iw*sar))':h=ih:flags=bicubic+accurate_rnd+full_chroma_int",
       'setsar=1',
       ...(size === undefined ? [] : [scaleTo(size)]),
     ]
     const { output: bytes } = await this.#run(
-      ['-ss', String(start), '-t', String(seconds)],
+      // from the key frame before on: the frame seen at the start began earlier
+      start > 0 ? ['-noaccurate_seek', '-ss', String(start)] : [],
       ['-map', '0:V:0', '-an', '-sn', '-dn', '-vf', filters.join(','), '-frames:v', String(count)].concat([
         '-c:v',
         'ppm',

@@ -30,6 +30,7 @@ export async function readPicture(bytes: Uint8Array, options: PictureOptions = {
     const got = type === undefined ? describeUnknown(bytes) : `a ${type.format} file`
     throw new PolluxError(`readPicture: must be a jpeg, png, webp, gif, avif or tiff file, got ${got}`)
   }
+  if (type.format === 'png') checkPngEnd(bytes)
   try {
     const { data, info } = await sharp(bytes, { failOn: 'warning', limitInputPixels: maxPixels, pages: 1 })
       .timeout({ seconds: decodeSeconds })
@@ -46,6 +47,14 @@ export async function readPicture(bytes: Uint8Array, options: PictureOptions = {
       throw new PolluxError(`readPicture: must have at most ${maxPixels} pixels, got more`, { cause: error })
     throw new PolluxError(`readPicture: must decode as ${type.format}, got: ${reason}`, { cause: error })
   }
+}
+
+/** A PNG file ends with the chunk IEND; libpng is content when the pixels are there. */
+function checkPngEnd(bytes: Uint8Array): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  for (let at = 8; at + 12 <= bytes.length; at += 12 + view.getUint32(at))
+    if (view.getUint32(at + 4) === 0x49454e44) return
+  throw new PolluxError('readPicture: a png file must end with IEND, got none: the file is cut short')
 }
 
 /**
