@@ -74,6 +74,7 @@ it('refuses files that are cut short, other files and settings out of range with
   await expect(readClip(file('grey.webm').subarray(0, 3000))).rejects.toThrow('the file is cut short')
   await expect(readClip(file('tone.mp3'))).rejects.toThrow('must be an mp4 or webm file, got a mp3 file')
   await expect(readClip(new Uint8Array(0))).rejects.toThrow('got an empty file')
+  await expect(readClip('no-such-file.mp4')).rejects.toThrow('must be readable, got Error: ENOENT')
   await expect(readClip(bytes, { fps: 0 })).rejects.toThrow('fps must be above 0 and at most 240, got 0')
   await expect(readClip(bytes, { start: 2, end: 1 })).rejects.toThrow('end must be after 2 s, got 1')
 })

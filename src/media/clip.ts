@@ -56,7 +56,7 @@ export async function readMovie(source: Uint8Array | string, options: ClipOption
   if (program === undefined && options.engine === 'installed')
     throw new PolluxError('readClip: ffmpeg must be installed, got none on PATH', { hint: 'install ffmpeg' })
   const path = typeof source === 'string' ? source : undefined
-  const ffmpeg = program === undefined ? openWasm(bytes) : await openInstalled(program, { path, bytes })
+  const ffmpeg = program === undefined ? await openWasm(bytes) : await openInstalled(program, { path, bytes })
   const film = new Film(ffmpeg, demuxer, options.timeLimit ?? (program === undefined ? 600 : 120))
   try {
     const { duration, hasVideo, hasSound } = await film.probe()
@@ -88,9 +88,14 @@ function checkOptions(options: ClipOptions): void {
 }
 
 async function readWhole(path: string): Promise<Uint8Array> {
-  const { size } = await stat(path)
-  if (size > 2 ** 31 - 1) throw new PolluxError(`readClip: a file must have less than 2 GiB, got ${size} bytes`)
-  return readFile(path)
+  try {
+    const { size } = await stat(path)
+    if (size > 2 ** 31 - 1) throw new PolluxError(`readClip: a file must have less than 2 GiB, got ${size} bytes`)
+    return await readFile(path)
+  } catch (cause) {
+    if (cause instanceof PolluxError) throw cause
+    throw new PolluxError(`readClip: the file must be readable, got ${String(cause)}`, { cause })
+  }
 }
 
 /** Holds the outer boxes against the file's size; gives the demuxer's name. */

@@ -5,12 +5,14 @@
 // is named, so that a file cannot pose as a playlist of others.
 import { spawn } from 'node:child_process'
 import { accessSync, constants, statSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { PolluxError } from '../util/index.ts'
-import type { FfmpegReply, FfmpegRequest } from './ffmpegWorker.ts'
+import type { FfmpegReply, FfmpegRequest, FfmpegStart } from './ffmpegWorker.ts'
+import { webAssembly, type WasmModule } from './webAssembly.ts'
 
 /** Stand-ins for the names of the file and of the output in arguments. */
 export const input = '{input}'
@@ -109,10 +111,19 @@ function runProgram(program: string, args: readonly string[], limits: FfmpegLimi
   })
 }
 
+let code: Promise<WasmModule> | undefined
+
+/** The code of the WebAssembly build: 32 MB that take a second to compile, so once. */
+async function compileWasm(): Promise<WasmModule> {
+  const path = createRequire(import.meta.url).resolve('@ffmpeg/core/wasm')
+  return webAssembly.compile(await readFile(path))
+}
+
 /** The WebAssembly build on bytes, which go into its own file system. */
-export function openWasm(bytes: Uint8Array): Ffmpeg {
+export async function openWasm(bytes: Uint8Array): Promise<Ffmpeg> {
+  const start: FfmpegStart = { bytes, code: await (code ??= compileWasm()) }
   const worker = new Worker(new URL('./ffmpegWorker.ts', import.meta.url), {
-    workerData: bytes,
+    workerData: start,
     execArgv: [],
     stdout: true,
     stderr: true,

@@ -1,10 +1,10 @@
 // ffmpeg as WebAssembly in a thread of its own, with one file to work on.
 //
-// The build believes it runs in a browser's worker: it wants `self` and `location`, and would fetch its code from there; it is given the bytes
-// of the code instead. Its files lie in memory. Its `exec` ends by an abort that is caught inside and may be called again.
-import { readFileSync } from 'node:fs'
+// The build believes it runs in a browser's worker: it wants `self` and `location`, and would fetch its code from there; it is given code that
+// ffmpeg.ts has compiled, once for all threads. Its files lie in memory. Its `exec` ends by an abort that is caught inside and may be called again.
 import { createRequire } from 'node:module'
 import { parentPort, workerData } from 'node:worker_threads'
+import { webAssembly, type WasmModule } from './webAssembly.ts'
 
 /** One run: arguments in which `input` and `output` stand for the names of the files. */
 export interface FfmpegRequest {
@@ -16,6 +16,12 @@ export interface FfmpegRequest {
 
 /** How it ended. */
 export type FfmpegReply = { code: number; log: string; output: Uint8Array } | { failed: string }
+
+/** What the thread is started with: the file, and the compiled code. */
+export interface FfmpegStart {
+  bytes: Uint8Array
+  code: WasmModule
+}
 
 /** What is used of @ffmpeg/core. */
 interface Core {
@@ -35,9 +41,17 @@ const names = { input: '/input', output: '/output' }
 async function load(): Promise<Core> {
   const require = createRequire(import.meta.url)
   Object.assign(globalThis, { self: globalThis, location: { href: import.meta.url } })
-  const create = require('@ffmpeg/core') as (options: { wasmBinary: Uint8Array }) => Promise<Core>
-  const core = await create({ wasmBinary: readFileSync(require.resolve('@ffmpeg/core/wasm')) })
-  core.FS.writeFile(names.input, workerData as Uint8Array)
+  const { bytes, code } = workerData as FfmpegStart
+  const create = require('@ffmpeg/core') as (options: {
+    instantiateWasm(imports: object, done: (instance: object) => void): object
+  }) => Promise<Core>
+  const core = await create({
+    instantiateWasm: (imports, done) => {
+      done(new webAssembly.Instance(code, imports))
+      return {}
+    },
+  })
+  core.FS.writeFile(names.input, bytes)
   return core
 }
 
