@@ -18,3 +18,10 @@ export {
   trainMediaTokenizer,
 } from './mediaTokenizer.ts'
 export { type CodeUsage, codeUsage, measureTokenizer, type TokenizerQuality } from './mediaTokenizerQuality.ts'
+export {
+  audioTokenizerShape,
+  drawPatches,
+  imageTokenizerShape,
+  picturePatches,
+  soundPatches,
+} from './mediaTokenizerData.ts'

@@ -26,17 +26,21 @@ export class MediaTokenizerError extends PolluxError {
   }
 }
 
-/** Writes image/ and audio/ (those that are given) into `folder`, which is made if need be. Weights are f32. */
+/** Writes image/ and audio/ (those that are given) into `folder`, which is made if need be. */
 export function saveMediaTokenizers(folder: string, tokenizers: MediaTokenizers): void {
   for (const kind of kinds) {
     const tokenizer = tokenizers[kind]
     if (tokenizer === undefined) continue
-    const place = join(folder, kind)
-    mkdirSync(place, { recursive: true })
-    const config = { model_type: modelType, ...tokenizer.config }
-    writeFileSync(join(place, 'config.json'), `${JSON.stringify(config, null, 2)}\n`)
-    writeSafetensors(join(place, 'model.safetensors'), storedTensors(tokenizer), { format: 'pt' })
+    mkdirSync(join(folder, kind), { recursive: true })
+    saveMediaTokenizer(join(folder, kind), tokenizer)
   }
+}
+
+/** Writes config.json and model.safetensors (f32) of one tokenizer into an existing folder. */
+export function saveMediaTokenizer(folder: string, tokenizer: FsqTokenizer): void {
+  const config = { model_type: modelType, ...tokenizer.config }
+  writeFileSync(join(folder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`)
+  writeSafetensors(join(folder, 'model.safetensors'), storedTensors(tokenizer), { format: 'pt' })
 }
 
 /**

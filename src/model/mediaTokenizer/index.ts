@@ -5,5 +5,7 @@ export {
   MediaTokenizerError,
   mediaTokenizerFolder,
   type MediaTokenizers,
+  saveMediaTokenizer,
   saveMediaTokenizers,
 } from './files.ts'
+export { decodePicture, decodeSound, encodePicture, encodeSound, patchSizeOf, type PictureCodes } from './media.ts'
