@@ -9,9 +9,11 @@ import {
   type Split,
   splitDocuments,
 } from '../data/index.ts'
-import { type ModelConfig, parseConfig } from '../model/index.ts'
+import { type ModelConfig, type MultimodalConfig, parseConfig } from '../model/index.ts'
+import type { BatchSource } from '../train/index.ts'
 import { Tokenizer, trainTokenizer } from '../tokenizer/index.ts'
 import { bytes, count, short } from './format.ts'
+import { needsMedia, prepareMedia } from './prepareMedia.ts'
 import { readJsonFile, runPaths, type RunRequest } from './runFolder.ts'
 import { startStage } from './progress.ts'
 import { printable, type Terminal } from './terminal.ts'
@@ -22,17 +24,26 @@ const tokenizerBytes = 64 * 2 ** 20
 
 /** All that training needs. */
 export interface Prepared {
-  corpus: Corpus
-  split: Split
+  /** Null for the generated world. */
+  corpus: Corpus | null
+  /** Null where documents hold media. */
+  split: Split | null
+  /** Token streams of the split. */
+  streams: Pick<PreparedData, 'train' | 'heldOut'> | null
   tokenizer: Tokenizer
-  data: PreparedData
-  config: ModelConfig
+  loader: BatchSource
+  validation?: () => BatchSource
+  config: ModelConfig | MultimodalConfig
+  saveBeside?: (folder: string) => void
 }
 
 /** Runs the stages, showing each. */
 export async function prepareRun(plan: TrainPlan, terminal: Terminal): Promise<Prepared> {
   const { request } = plan.run.record
-  const corpus = await readCorpus(request, terminal)
+  const corpus = request.world === undefined ? await readCorpus(request, terminal) : null
+  if (corpus === null || needsMedia(request, corpus)) {
+    return { corpus, split: null, streams: null, ...(await prepareMedia(plan, corpus, terminal)) }
+  }
   const split = splitDocuments(corpus.documents)
   const { checkpoint } = runPaths(plan.run.folder)
   const tokenizer = plan.resume
@@ -40,12 +51,13 @@ export async function prepareRun(plan: TrainPlan, terminal: Terminal): Promise<P
     : await makeTokenizer(split, request.vocab, terminal)
   const data = await tokenise(split, tokenizer, { ...request, time: request.context }, terminal)
   const config = plan.resume ? parseConfig(readJsonFile(join(checkpoint, 'config.json'))) : configFor(plan, tokenizer)
-  return { corpus, split, tokenizer, data, config }
+  const { loader, validation, train, heldOut } = data
+  return { corpus, split, streams: { train, heldOut }, tokenizer, loader, validation, config }
 }
 
 async function readCorpus({ data, dataRoot }: RunRequest, terminal: Terminal): Promise<Corpus> {
   const stage = startStage(terminal, 'reading corpus')
-  const corpus = await openCorpus({ paths: data, root: dataRoot })
+  const corpus = await openCorpus({ paths: data, root: dataRoot, media: true })
   const { documents, ledger, truncated } = corpus
   const packages = new Set(documents.map(({ provenance }) => provenance.package).filter((name) => name !== undefined))
   const from = packages.size > 0 ? ` from ${count(packages.size)} packages` : ''

@@ -1,5 +1,6 @@
 // The `pollux` program: its commands, and how mistakes on the command line are worded.
 import { Command } from 'commander'
+import { addEval } from './eval.ts'
 import { addRuns } from './runs.ts'
 import { addSample } from './sample.ts'
 import { addTrain } from './train.ts'
@@ -22,6 +23,8 @@ Examples:
   $ npx pollux train                               five minutes on the packages under node_modules
   $ npx pollux train --data notes/ --minutes 30    on your own text
   $ npx pollux sample --prompt "import { "         the newest run continues a text
+  $ npx pollux train --world --minutes 10          pictures, sound, video and drawing
+  $ npx pollux eval --world                        what the newest run has learnt of it
   $ npx pollux runs                                what there is
 
 Environment:
@@ -31,6 +34,7 @@ Environment:
     )
   addTrain(program)
   addSample(program)
+  addEval(program)
   addRuns(program)
   return program
 }

@@ -21,6 +21,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
+import type { WorldTask } from '../data/index.ts'
 import type { TrainingOptions } from '../train/index.ts'
 import { didYouMean, isRecord, PolluxError } from '../util/index.ts'
 
@@ -31,6 +32,15 @@ export const defaultOut = 'runs'
 export interface RunRequest {
   /** What --data named; empty: the packages under node_modules. */
   data: string[]
+  /** Train on the generated world instead of files; shares of its tasks, if not the usual ones. */
+  world?: { mixture?: Partial<Record<WorldTask, number>> }
+  /** Vary pictures and sounds each time they are read. */
+  augment?: { picture: { mirror?: boolean } }
+  /** Folder of media tokenizers to use. */
+  mediaTokenizer?: string
+  /** Pixels of a patch's side, and soft tokens a picture; default: the preset's. */
+  patch?: number
+  imageTokens?: number
   /** Folder whose node_modules is read when --data named nothing. */
   dataRoot?: string
   preset: string

@@ -1,7 +1,7 @@
 // Gathers what the report of a run shows: its files, its summary, the corpus, the machine.
 import { arch, cpus, platform, totalmem } from 'node:os'
 import type { Corpus } from '../data/index.ts'
-import type { ModelConfig } from '../model/index.ts'
+import type { ModelConfig, MultimodalConfig } from '../model/index.ts'
 import type { StepMetrics, Summary } from '../train/index.ts'
 import { bytes, count, duration, short } from './format.ts'
 import { readMetrics } from './metricsLog.ts'
@@ -16,8 +16,9 @@ const loadSteps = 50
 export interface Finished {
   run: Run
   out: string
-  config: ModelConfig
-  corpus: Corpus
+  config: ModelConfig | MultimodalConfig
+  /** Null for the generated world. */
+  corpus: Corpus | null
   summary: Summary
   sample?: { prompt: string; text: string }
 }
@@ -32,10 +33,10 @@ export function writeReport({ run, out, config, corpus, summary, sample }: Finis
     createdAt: run.record.createdAt,
     steps,
     expertLoad: sumLoad(steps.slice(-loadSteps)),
-    config: modelFacts(config, summary),
+    config: modelFacts('text_config' in config ? config.text_config : config, summary),
     training: trainingFacts(run, summary),
     machine: machineFacts(summary),
-    corpus: sourcesOf(corpus),
+    corpus: corpus === null ? [] : sourcesOf(corpus),
     sample,
     commands: [sampleCommand(run, out), resumeCommand(run, out)],
   })

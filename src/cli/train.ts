@@ -13,6 +13,8 @@ const examples = `
 Examples:
   $ npx pollux train                                          nano, 5 minutes, on the packages under node_modules
   $ npx pollux train --data notes/ --data 'src/**/*.ts'       on your own files, all that are given together
+  $ npx pollux train --world --minutes 10                     pictures, sound, video and drawing from a generated world
+  $ npx pollux train --data labelled.jsonl --augment          rows of parts: text, inlineData, fileData
   $ npx pollux train --depth 8 --minutes 60 --run big         a larger model, an hour, runs/big
   $ npx pollux train --resume --run big --minutes 120         go on to two hours in all
   $ npx pollux train --preset micro --steps 50 --json         for programs: one object a step
@@ -26,6 +28,14 @@ export function addTrain(program: Command): void {
     .command('train')
     .description('train a model on text and code')
     .option('--data <path>', 'DIR, FILE or GLOB of text; may be given again (default: node_modules)', repeated)
+    .option(
+      '--world [mix]',
+      'the generated world: scenes, sounds, clips, drawing (default mix, or tasks like scene=2,draw=1)',
+    )
+    .option('--augment [how]', 'vary the pictures and sounds of --data; "mirror" also mirrors pictures')
+    .option('--media-tokenizer <dir>', 'codes for what is drawn and spoken (default for --world: trained first)')
+    .option('--patch <n>', 'pixels of a side of a picture patch (default: 12)', wholeNumber('--patch', 1, 256))
+    .option('--image-tokens <n>', 'most tokens of a picture (default: 9)', wholeNumber('--image-tokens', 1, 4096))
     .option('--preset <name>', `model: ${presets.join(', ')} (default: nano)`, oneOf('--preset', presets))
     .option('--depth <n>', 'model by its number of layers; width and the rest follow', wholeNumber('--depth', 1, 64))
     .option('--minutes <n>', 'time to train (default: 5)', positiveNumber('--minutes'))

@@ -4,7 +4,7 @@
 // length, how often it saves and where its corpus lies may be told anew.
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { nodeModulesRoot } from '../data/index.ts'
+import { nodeModulesRoot, type WorldTask, worldTasks } from '../data/index.ts'
 import { type Preset, type PresetName, preset, presetForDepth, recoverFolder } from '../model/index.ts'
 import { PolluxError } from '../util/index.ts'
 import { checkOut, defaultOut, findRun, freshName, isTaken, type Run, type RunRequest, runPaths } from './runFolder.ts'
@@ -31,6 +31,11 @@ export interface TrainFlags {
   out: string
   json?: boolean
   quiet?: boolean
+  world?: boolean | string
+  augment?: boolean | string
+  mediaTokenizer?: string
+  patch?: number
+  imageTokens?: number
 }
 
 /** What is to be done. */
@@ -54,6 +59,11 @@ const settled = {
   lr: '--lr',
   optimizer: '--optimizer',
   dtype: '--dtype',
+  world: '--world',
+  augment: '--augment',
+  mediaTokenizer: '--media-tokenizer',
+  patch: '--patch',
+  imageTokens: '--image-tokens',
 } as const
 
 /**
@@ -67,6 +77,9 @@ export function planTraining(flags: TrainFlags): TrainPlan {
   }
   if (flags.preset !== undefined && flags.depth !== undefined) {
     throw new UsageError('--preset and --depth: must be given one at a time, got both')
+  }
+  if (flags.world !== undefined && flags.data !== undefined) {
+    throw new UsageError('--world and --data: must be given one at a time, got both')
   }
   return flags.resume ? planResume(flags) : planFresh(flags)
 }
@@ -93,7 +106,8 @@ function freshRequest(flags: TrainFlags, chosen: Preset): RunRequest {
   const isMuon = optimizer === 'muon'
   return {
     data: (flags.data ?? []).map((path) => resolve(path)),
-    dataRoot: flags.data === undefined ? nodeModulesRoot() : undefined,
+    dataRoot: flags.data === undefined && flags.world === undefined ? nodeModulesRoot() : undefined,
+    ...mediaRequest(flags),
     preset: chosen.name,
     depth: chosen.depth,
     vocab: flags.vocab ?? chosen.config.vocab_size,
@@ -107,6 +121,34 @@ function freshRequest(flags: TrainFlags, chosen: Preset): RunRequest {
     matrixLearningRate: isMuon ? chosen.matrixLearningRate * factor : chosen.matrixLearningRate,
     checkpointEvery: flags.checkpointEvery ?? 0,
   }
+}
+
+/** What a run with media is asked for beside the rest. */
+function mediaRequest({ world, augment, mediaTokenizer, patch, imageTokens }: TrainFlags): Partial<RunRequest> {
+  return {
+    ...(world === undefined ? {} : { world: world === true ? {} : { mixture: parseMixture(String(world)) } }),
+    ...(augment === undefined ? {} : { augment: { picture: { mirror: augment === 'mirror' } } }),
+    ...(mediaTokenizer === undefined ? {} : { mediaTokenizer: resolve(mediaTokenizer) }),
+    ...(patch === undefined ? {} : { patch }),
+    ...(imageTokens === undefined ? {} : { imageTokens }),
+  }
+}
+
+/** `scene=2,draw=1` -> shares of the world's tasks; a name alone counts as 1. */
+export function parseMixture(text: string): Partial<Record<WorldTask, number>> {
+  const mixture: Partial<Record<WorldTask, number>> = {}
+  for (const item of text.split(',')) {
+    const [name, share = '1'] = item.split('=')
+    const task = worldTasks.find((each) => each === name.trim())
+    if (!task || !(Number(share) > 0)) {
+      throw new UsageError(
+        `--world: must be tasks with shares like scene=2,draw=1, got ${JSON.stringify(item)}`,
+        `tasks are ${worldTasks.join(', ')}`,
+      )
+    }
+    mixture[task] = Number(share)
+  }
+  return mixture
 }
 
 function planResume(flags: TrainFlags): TrainPlan {
@@ -169,6 +211,11 @@ export function resumeCommand(run: Pick<Run, 'name'>, out: string): string {
 /** The command that lets a run write. */
 export function sampleCommand(run: Pick<Run, 'name'>, out: string, prompt = '...'): string {
   return `npx pollux sample --run ${run.name}${outFlag(out)} --prompt ${JSON.stringify(prompt)}`
+}
+
+/** The command that asks a run of the generated world what it has learnt. */
+export function evalCommand(run: Pick<Run, 'name'>, out: string): string {
+  return `npx pollux eval --world --run ${run.name}${outFlag(out)}`
 }
 
 function outFlag(out: string): string {

@@ -16,7 +16,7 @@ import { runPaths, writeRun } from './runFolder.ts'
 import { writeReport } from './runReport.ts'
 import { openTerminal, printable, silentTerminal, type Terminal } from './terminal.ts'
 import { loadWriter, write } from './textSample.ts'
-import { resumeCommand, sampleCommand, type TrainFlags, type TrainPlan } from './trainPlan.ts'
+import { evalCommand, resumeCommand, sampleCommand, type TrainFlags, type TrainPlan } from './trainPlan.ts'
 
 /** Minutes between saves when --checkpoint-every is not given. */
 const checkpointMinutes = 2
@@ -84,16 +84,19 @@ async function train(session: Session, { signal }: Interrupt): Promise<Summary> 
       checkpointEvery: request.checkpointEvery,
       checkpointMinutes: request.checkpointEvery > 0 ? 0 : checkpointMinutes,
     },
-    loader: prepared.data.loader,
-    validation: prepared.data.validation,
+    loader: prepared.loader,
+    validation: prepared.validation,
     tokenizer: prepared.tokenizer,
+    saveBeside: prepared.saveBeside,
     runFolder: run.folder,
     resume: plan.resume,
     signal,
     onStart(info) {
       writeRun(run)
-      const streams = { train: prepared.data.train, validation: prepared.data.heldOut }
-      writeProvenance(paths.provenance, prepared.split, streams)
+      const { split, streams } = prepared
+      if (split && streams) {
+        writeProvenance(paths.provenance, split, { train: streams.train, validation: streams.heldOut })
+      }
       truncateMetrics(paths.metrics, info.resumedFromStep)
       if (plan.resume) session.savedStep = info.resumedFromStep
       stage.done(describeStart(info))
@@ -142,7 +145,7 @@ async function finish(session: Session, summary: Summary): Promise<void> {
   run.record.outcome = { ...outcome, parameters: summary.parameters }
   writeRun(run)
   // who pressed Ctrl-C wants to leave: no sample then
-  const sample = stopped ? undefined : await drawSample(session)
+  const sample = stopped || prepared.split === null ? undefined : await drawSample(session)
   const { config, corpus } = prepared
   const report = writeReport({ run, out: flags.out, config, corpus, summary, sample })
   if (flags.json) {
@@ -179,6 +182,7 @@ async function drawSample({ plan, prepared, terminal }: Session): Promise<{ prom
 
 /** The first line of held-out text (of the training text, if none is held out) that says something. */
 function samplePrompt({ split }: Prepared): string {
+  if (split === null) return ''
   const pieces = split.validation.length > 0 ? split.validation : split.train
   for (const { text } of pieces.slice(0, 50)) {
     const line = text
@@ -200,12 +204,15 @@ function printSummary({ plan, flags, terminal, prepared }: Session, summary: Sum
   fact('loss', `${decimals(summary.lossBitsPerByte)} bits per byte`)
   fact('trained', `${count(summary.step)} steps, ${short(summary.tokens)} tokens in ${duration(summary.seconds)}`)
   fact('speed', `${count(summary.tokensPerSecond)} tokens/s, MFU ${percent(summary.mfu)}`)
-  fact('corpus', `${documentCount(prepared.corpus)}, ${bytes(prepared.corpus.bytes)}`)
+  const { corpus } = prepared
+  fact('corpus', corpus === null ? 'the generated world' : `${documentCount(corpus)}, ${bytes(corpus.bytes)}`)
   fact('model', summary.checkpoint ?? runPaths(run.folder).checkpoint)
   fact('report', report)
   terminal.line()
   if (summary.stopped) fact('go on', resumeCommand(run, flags.out))
-  fact('next', sampleCommand(run, flags.out, run.record.request.data.length === 0 ? 'import ' : 'The '))
+  if (corpus === null) fact('next', evalCommand(run, flags.out))
+  else if (prepared.split !== null)
+    fact('next', sampleCommand(run, flags.out, run.record.request.data.length === 0 ? 'import ' : 'The '))
 }
 
 function announceStop({ terminal, flags }: Session, name: string): void {

@@ -1,7 +1,7 @@
 // Opens a corpus: sources in, documents without duplicates out, in a fixed order, held in memory.
 //
 // Memory is bounded by `maxBytes` of text; a larger corpus is read up to there and says so.
-import { textOf } from './document.ts'
+import { hasMedia, textOf } from './document.ts'
 import type { CorpusDocument, Document } from './document.ts'
 import { dataError } from './errors.ts'
 import { fileSource } from './files.ts'
@@ -22,6 +22,8 @@ export interface CorpusOptions {
   field?: string
   /** Keep documents whose text came before. Default false. */
   duplicates?: boolean
+  /** Keep documents with pictures, sound or video, also those without text. Default false: they count by their text. */
+  media?: boolean
 }
 
 export interface Corpus {
@@ -55,14 +57,18 @@ export async function openCorpus(options: CorpusOptions = {}): Promise<Corpus> {
 /** Reads sources of any kind into a corpus. */
 export async function readSources(
   sources: Source[],
-  { maxBytes = defaultMaxBytes, duplicates = false }: Pick<CorpusOptions, 'maxBytes' | 'duplicates'> = {},
+  {
+    maxBytes = defaultMaxBytes,
+    duplicates = false,
+    media = false,
+  }: Pick<CorpusOptions, 'maxBytes' | 'duplicates' | 'media'> = {},
 ): Promise<Corpus> {
   const ledger = new Ledger()
   const corpus: Corpus = { documents: [], bytes: 0, sources: sources.map(({ name }) => name), ledger, truncated: false }
   const seen = new Set<string>()
   for (const source of sources) {
     for await (const document of source.documents(ledger)) {
-      const kept = admit(document, ledger, duplicates ? null : seen)
+      const kept = admit(document, { ledger, seen: duplicates ? null : seen, media })
       if (kept === null) continue
       if (corpus.bytes + kept.bytes > maxBytes) {
         ledger.skip('over the limit')
@@ -78,13 +84,18 @@ export async function readSources(
   return corpus
 }
 
-function admit(document: Document, ledger: Ledger, seen: Set<string> | null): CorpusDocument | null {
+function admit(
+  document: Document,
+  { ledger, seen, media }: { ledger: Ledger; seen: Set<string> | null; media: boolean },
+): CorpusDocument | null {
   const text = textOf(document)
-  if (text.trim() === '') {
+  const withMedia = media && hasMedia(document)
+  if (!withMedia && text.trim() === '') {
     ledger.skip(document.parts.some((part) => !('text' in part)) ? 'no text' : 'empty')
     return null
   }
-  const hash = contentHash(text)
+  // media count by what they name or hold: equal labels are no duplicates
+  const hash = contentHash(withMedia ? JSON.stringify(document.parts) : text)
   if (seen?.has(hash)) {
     ledger.skip('duplicate')
     return null

@@ -9,14 +9,19 @@ import { isRecord } from '../util/index.ts'
 export type Part = TextPart | InlineDataPart | FileDataPart
 export interface TextPart {
   text: string
+  /** False: read, not predicted (a question). Ours, beside the Gemini fields; default true. */
+  target?: boolean
 }
 /** Bytes in place, base64. */
 export interface InlineDataPart {
   inlineData: { mimeType: string; data: string }
+  /** True: predicted, as codes of a media tokenizer. Ours; default false. */
+  target?: boolean
 }
 /** Bytes elsewhere: a path or an address. */
 export interface FileDataPart {
   fileData: { mimeType?: string; fileUri: string }
+  target?: boolean
 }
 
 /** Where a document comes from; kept with it to the end. */
@@ -58,6 +63,11 @@ export function textOf(document: Pick<Document, 'parts'>): string {
   return text
 }
 
+/** True when there is more to a document than text. */
+export function hasMedia({ parts }: Pick<Document, 'parts'>): boolean {
+  return parts.some((part) => !('text' in part))
+}
+
 /** Reads the `parts` of a row from outside; returns what is wrong with them when they are no parts. */
 export function readParts(value: unknown): Part[] | string {
   if (!Array.isArray(value)) return `parts must be a list, got ${nameOf(value)}`
@@ -75,13 +85,14 @@ export function readParts(value: unknown): Part[] | string {
 function readPart(value: unknown): Part | null {
   if (!isRecord(value)) return null
   const { text, inlineData, fileData } = value
-  if (typeof text === 'string') return { text }
+  const target = typeof value.target === 'boolean' ? { target: value.target } : {}
+  if (typeof text === 'string') return { text, ...target }
   if (isRecord(inlineData) && typeof inlineData.mimeType === 'string' && typeof inlineData.data === 'string') {
-    return { inlineData: { mimeType: inlineData.mimeType, data: inlineData.data } }
+    return { inlineData: { mimeType: inlineData.mimeType, data: inlineData.data }, ...target }
   }
   if (!isRecord(fileData) || typeof fileData.fileUri !== 'string') return null
   const mimeType = typeof fileData.mimeType === 'string' ? { mimeType: fileData.mimeType } : {}
-  return { fileData: { ...mimeType, fileUri: fileData.fileUri } }
+  return { fileData: { ...mimeType, fileUri: fileData.fileUri }, ...target }
 }
 
 /** What a value is, for messages. */

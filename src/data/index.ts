@@ -24,3 +24,30 @@ export type { LoaderOptions, LoaderState } from './loader.ts'
 export { permute } from './permutation.ts'
 export { prepareData } from './prepare.ts'
 export type { PreparedData } from './prepare.ts'
+
+// ---- documents with media ----
+export type { MediaPart } from './mediaPart.ts'
+export { hasMedia } from './document.ts'
+export { MediaEncoder } from './mediaEncoding.ts'
+export type { EncodedDocument, MediaCodes, MediaEncoderOptions, MediaShape } from './mediaEncoding.ts'
+export type { MediaBatch } from './mediaPacking.ts'
+export { MediaLoader } from './mediaLoader.ts'
+export type { MediaLoaderOptions, MediaLoaderState, MediaSource } from './mediaLoader.ts'
+export { mediaFileSource, MediaReader } from './mediaFiles.ts'
+export type { MediaFileOptions } from './mediaFiles.ts'
+export { augmentPicture, augmentSound } from './augment.ts'
+export type { PictureAugmentation, SoundAugmentation } from './augment.ts'
+
+// ---- the generated world ----
+export {
+  judgeScene,
+  readScene,
+  readTones,
+  worldDocument,
+  worldFingerprint,
+  worldItem,
+  worldMixture,
+  worldQuestions,
+  worldTasks,
+} from './world/index.ts'
+export type { Wanted, WorldOptions, WorldQuestion, WorldSplit, WorldTask } from './world/index.ts'

@@ -11,6 +11,8 @@ export interface TextTokenizer {
   readonly bosId?: number | null
   /** Closes a document; left out: nothing does. */
   readonly eosId?: number | null
+  /** Fills what nothing reads; left out: bosId does. */
+  readonly padId?: number | null
   /** Special tokens by name: they stand for no bytes of text. */
   readonly specialTokens?: ReadonlyMap<string, number>
 }

@@ -90,6 +90,11 @@ export class Decoder {
     this.perLayer = config.hidden_size_per_layer_input > 0 ? new PerLayerInputs('model', perLayerShape(config)) : null
   }
 
+  /** The config of the trunk: what a model with embedders has under text_config. */
+  get textConfig(): ModelConfig {
+    return this.config
+  }
+
   /** Every weight, in a fixed order: initial values, gradient norm and checkpoints follow it. */
   get weights(): Weight[] {
     const blocks = this.blocks.flatMap((block) => block.weights)

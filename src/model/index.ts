@@ -13,6 +13,11 @@ export { activeParameters, flopsPerToken, meanKeys } from './flops.ts'
 // ---- the model ----
 export { Block, type BlockContext, type BlockInputs, type BlockResult } from './block.ts'
 export { Decoder, type DecoderInput, type ForwardOptions, type HiddenResult, type LossResult } from './decoder.ts'
+export { type Model, MultimodalModel, type MultimodalInput, newModel } from './multimodal.ts'
+export { isMultimodalConfig, type MultimodalConfig, parseMultimodalConfig, patchDim } from './multimodalConfig.ts'
+export { multimodalPreset } from './multimodalPreset.ts'
+export { loadAnyModel, saveAnyModel } from './multimodalCheckpoint.ts'
+
 // ---- files ----
 export { CheckpointError, loadModel, type SaveOptions, saveModel, storedTensors } from './checkpoint.ts'
 export { recoverFolder, replaceFolder } from './replaceFolder.ts'

@@ -1,6 +1,12 @@
 // Initial values of every weight, in one place.
 import type { Rng } from '../util/index.ts'
-import type { Weight } from './weight.ts'
+import type { Role, Weight } from './weight.ts'
+
+/** Roles whose values are drawn. */
+const drawn: ReadonlySet<Role> = new Set<Role>(['matrix', 'experts', 'embedding', 'router', 'positions'])
+
+/** Deviation of position tables: what they are added to has a deviation of 1. */
+const positionSpread = 0.5
 
 export interface InitOptions {
   /** Standard deviation of matrices and embedding (initializer_range). Default 0.02. */
@@ -19,14 +25,17 @@ export interface InitOptions {
  * | norm      | 1                                                                            |
  * | postNorm  | 1                                                                            |
  * | scale     | 1                                                                            |
+ * | bias      | 0                                                                            |
+ * | positions | N(0, 0.5^2)   (beside rows of deviation 1: with 0.02 a place is not seen for long)    |
  */
 export function initialise(weights: Iterable<Weight>, rng: Rng, { std = 0.02 }: InitOptions = {}): void {
   for (const { parameter, role } of weights) {
     const data = parameter.data
-    if (role === 'matrix' || role === 'experts' || role === 'embedding' || role === 'router') {
-      for (let i = 0; i < data.length; i++) data[i] = std * rng.normal()
+    if (drawn.has(role)) {
+      const spread = role === 'positions' ? positionSpread : std
+      for (let i = 0; i < data.length; i++) data[i] = spread * rng.normal()
     } else {
-      data.fill(1)
+      data.fill(role === 'bias' ? 0 : 1)
     }
     parameter.touch()
   }

@@ -1,5 +1,5 @@
 // Validation: bits per byte of held-out text, which models with different tokenizers can be compared by.
-import type { Decoder } from '../model/index.ts'
+import type { Model } from '../model/index.ts'
 import { memoryScope } from '../tensor/index.ts'
 import { bitsPerByte } from './metrics.ts'
 import type { BatchSource, TrainingOptions } from './types.ts'
@@ -14,7 +14,7 @@ export interface EvalResult {
 
 /** Loss over `batches` batches of the source, forward only; the event loop runs between batches. */
 export async function evaluate(
-  model: Decoder,
+  model: Model,
   source: BatchSource,
   { batches, ...options }: { batches: number } & Pick<TrainingOptions, 'batch' | 'time' | 'compute' | 'residual'>,
 ): Promise<EvalResult> {

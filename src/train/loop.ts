@@ -3,7 +3,7 @@
 // The schedule reads one number, progress in [0, 1]: steps done over steps in all, or seconds over seconds.
 // With steps, a run that is stopped and resumed computes the same bits as one that is not; with minutes the
 // clock decides, and what it decided is kept in the state.
-import { activeParameters, Decoder, flopsPerToken, type ModelConfig } from '../model/index.ts'
+import { activeParameters, flopsPerToken, type ModelConfig, type MultimodalConfig, newModel } from '../model/index.ts'
 import { learningRateFactor, Optimizer } from '../nn/index.ts'
 import { kernels } from '../native/index.ts'
 import { PolluxError, Rng } from '../util/index.ts'
@@ -14,7 +14,7 @@ import { measurePeakGflops } from './peak.ts'
 import { type Progress, type RunParts, restoreRun, savedOptions, saveRun } from './resume.ts'
 import { SkipStep } from './skipStep.ts'
 import { type StepResult, trainStep } from './step.ts'
-import type { Batch, EvalMetrics, StartInfo, StepMetrics, Summary, TrainRequest } from './types.ts'
+import type { Batch, EvalMetrics, SavableTokenizer, StartInfo, StepMetrics, Summary, TrainRequest } from './types.ts'
 
 /** Steps that the summary's loss and speed are a mean of. */
 const summarySteps = 20
@@ -64,7 +64,7 @@ async function startRun(request: TrainRequest): Promise<Run> {
   if (resume && runFolder === undefined) throw new PolluxError('train: resume needs runFolder, got none')
   const saved = resume ? savedOptions(runFolder!) : {}
   const options = completeOptions({ ...saved, ...request.training })
-  const model = new Decoder(modelConfig(request)).initialise(new Rng(options.seed))
+  const model = newModel(modelConfig(request)).initialise(new Rng(options.seed))
   const { optimizer: kind, weightDecay, compute } = options
   const optimizer = new Optimizer(model.weights, { kind, weightDecay, compute })
   const progress: Progress = { step: 0, tokens: 0, skippedSteps: 0, secondsElapsed: 0, history: [] }
@@ -82,8 +82,13 @@ async function startRun(request: TrainRequest): Promise<Run> {
 }
 
 /** The config, with the tokenizer's end of text where it names none. */
-function modelConfig({ config, tokenizer }: TrainRequest): ModelConfig {
+function modelConfig({ config, tokenizer }: TrainRequest): ModelConfig | MultimodalConfig {
   if (!tokenizer) return config
+  if ('text_config' in config) return { ...config, text_config: textConfig(config.text_config, tokenizer) }
+  return textConfig(config, tokenizer)
+}
+
+function textConfig(config: ModelConfig, tokenizer: SavableTokenizer): ModelConfig {
   if (tokenizer.vocabSize > config.vocab_size) {
     const requirement = `at least the tokenizer's ${tokenizer.vocabSize}`
     throw new PolluxError(`train: config.vocab_size must be ${requirement}, got ${config.vocab_size}`)
@@ -94,8 +99,8 @@ function modelConfig({ config, tokenizer }: TrainRequest): ModelConfig {
 function describe({ model, options, progress }: RunParts): StartInfo {
   return {
     parameters: model.weights.reduce((sum, { parameter }) => sum + parameter.size, 0),
-    activeParameters: activeParameters(model.config),
-    flopsPerToken: flopsPerToken(model.config, options.time),
+    activeParameters: activeParameters(model.textConfig),
+    flopsPerToken: flopsPerToken(model.textConfig, options.time),
     peakGflops: measurePeakGflops(options.compute),
     isa: kernels.isa,
     threads: kernels.threads,
@@ -180,7 +185,7 @@ async function save(run: Run): Promise<void> {
   const { request, progress } = run
   if (request.runFolder === undefined) return
   progress.secondsElapsed = secondsNow(run)
-  run.checkpoint = await saveRun(request.runFolder, run, request.tokenizer)
+  run.checkpoint = await saveRun(request.runFolder, run, request)
   run.lastSave = { step: progress.step, seconds: progress.secondsElapsed }
   await request.onCheckpoint?.(run.checkpoint, progress.step)
 }

@@ -8,17 +8,17 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   CheckpointError,
-  type Decoder,
+  type Model,
   readSafetensors,
   recoverFolder,
   replaceFolder,
-  saveModel,
+  saveAnyModel,
   type StoredTensor,
   writeSafetensors,
 } from '../model/index.ts'
 import type { Optimizer } from '../nn/index.ts'
 import type { SkipStep, SkipStepState } from './skipStep.ts'
-import type { BatchSource, SavableTokenizer, TrainingOptions } from './types.ts'
+import type { BatchSource, TrainingOptions, TrainRequest } from './types.ts'
 
 /** Layout of training_state.json; a file of another version is refused. */
 const stateVersion = 1
@@ -35,7 +35,7 @@ export interface Progress {
 
 /** The live parts of a run that a checkpoint holds. */
 export interface RunParts {
-  model: Decoder
+  model: Model
   optimizer: Optimizer
   skipStep: SkipStep
   loader: BatchSource
@@ -58,7 +58,11 @@ export function checkpointFolder(runFolder: string): string {
 }
 
 /** Writes the checkpoint of a run; the previous one stays until the new one is complete. Returns its folder. */
-export async function saveRun(runFolder: string, run: RunParts, tokenizer?: SavableTokenizer): Promise<string> {
+export async function saveRun(
+  runFolder: string,
+  run: RunParts,
+  { tokenizer, saveBeside }: Pick<TrainRequest, 'tokenizer' | 'saveBeside'> = {},
+): Promise<string> {
   const folder = checkpointFolder(runFolder)
   const state: SavedState = {
     version: stateVersion,
@@ -69,8 +73,9 @@ export async function saveRun(runFolder: string, run: RunParts, tokenizer?: Sava
     loader: run.loader.state(),
   }
   await replaceFolder(folder, async (aside) => {
-    saveModel(aside, run.model)
+    saveAnyModel(aside, run.model)
     await tokenizer?.save(join(aside, 'tokenizer.json'))
+    await saveBeside?.(aside)
     const tensors = new Map<string, StoredTensor>()
     for (const [name, data, shape] of trainingArrays(run)) tensors.set(name, { dtype: 'F32', shape, data })
     writeSafetensors(join(aside, 'training_state.safetensors'), tensors)

@@ -3,7 +3,7 @@
 // Everything but the weights, their gradients and the optimiser's state lives in a memory scope that ends
 // with each micro-batch, so a step leaves nothing behind. A step is a mean over all its target tokens: each
 // micro-batch counts by its share of them.
-import type { Decoder } from '../model/index.ts'
+import type { Model } from '../model/index.ts'
 import { clipFactor, globalNorm, type Optimizer } from '../nn/index.ts'
 import { scale } from '../ops/index.ts'
 import { memoryScope, Tape } from '../tensor/index.ts'
@@ -13,7 +13,7 @@ import type { Batch, TrainingOptions } from './types.ts'
 
 /** What a step works on. */
 export interface StepContext {
-  model: Decoder
+  model: Model
   optimizer: Optimizer
   skipStep: SkipStep
   options: TrainingOptions

@@ -3,7 +3,7 @@
 // `train/` has functions and no flags: a caller (the command line, a test, a run file) gives it a model
 // config, options, batches and callbacks. Batches come through the structural interface BatchSource, which
 // the loader of data/ meets, so a test can train on a few arrays.
-import type { ModelConfig } from '../model/index.ts'
+import type { ModelConfig, MultimodalConfig, MultimodalInput } from '../model/index.ts'
 
 /** One micro-batch of packed sequences; all arrays have B*T entries, row-major. */
 export interface Batch {
@@ -14,8 +14,12 @@ export interface Batch {
   segmentStart: Int32Array
   /** Position of the row inside its document. */
   positions: Int32Array
-  /** Bytes of text that the counted targets stand for. */
+  /** Bytes of text that the counted targets stand for; in batches with media, the number of targets. */
   numBytes: number
+  /** Of batches with media (MultimodalInput): image blocks, and the rows that pictures and sound fill. */
+  blockEnd?: Int32Array
+  pictures?: MultimodalInput['pictures']
+  sounds?: MultimodalInput['sounds']
 }
 
 /** A stream of batches whose place can be saved and restored exactly. */
@@ -128,12 +132,15 @@ export interface EvalMetrics {
 
 /** Everything a run needs. Callbacks are awaited; the event loop runs between steps. */
 export interface TrainRequest {
-  config: ModelConfig
+  /** Of the trunk alone, or with the embedders of pictures and sound. */
+  config: ModelConfig | MultimodalConfig
   training: Partial<TrainingOptions> & Pick<TrainingOptions, 'horizon' | 'batch' | 'time'>
   loader: BatchSource
   /** Fresh batches of held-out text, the same ones at every call; left out: no validation. */
   validation?: () => BatchSource
   tokenizer?: SavableTokenizer
+  /** Writes files of the caller's into a checkpoint's folder, before it takes the old one's place. */
+  saveBeside?: (folder: string) => void | Promise<void>
   /** The checkpoint goes to runFolder/checkpoint; left out: nothing is written. */
   runFolder?: string
   /** Go on from the checkpoint of runFolder. */

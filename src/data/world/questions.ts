@@ -1,0 +1,85 @@
+// Questions about scenes, each with one right answer; those that a scene leaves ambiguous are not asked.
+import type { Rng } from '../../util/index.ts'
+import { colorNames, shapeNames } from './render.ts'
+import {
+  caption,
+  cellNames,
+  pick,
+  randomScene,
+  type Relation,
+  relationNames,
+  relations,
+  renderScene,
+  type Scene,
+  type SceneObject,
+  signatureOf,
+} from './scene.ts'
+import type { WorldItem, WorldTurn } from './types.ts'
+
+/** Turns of a training document, the caption included: media tokens are paid once for all of them. */
+const mostTurns = 6
+
+/** A picture, its caption and questions about it. */
+export function makeScene(rng: Rng): WorldItem {
+  const scene = randomScene(rng, pick(rng, [1, 2, 2, 3]))
+  const turns = rng.shuffle(questionsOf(scene, rng)).slice(0, mostTurns - 1)
+  return {
+    signature: signatureOf(scene),
+    media: [{ picture: renderScene(scene, rng) }],
+    turns: [turn('caption', 'describe', caption(scene)), ...turns],
+    truth: scene,
+  }
+}
+
+export function turn(kind: string, question: string, answer: string): WorldTurn {
+  return { kind, question: `${question}\n`, answer: { text: `${answer}\n` } }
+}
+
+/** Every kind of question that the scene answers, in varying words. */
+export function questionsOf(scene: Scene, rng: Rng): WorldTurn[] {
+  const ask = (kind: string, answer: string, ...phrasings: string[]): WorldTurn =>
+    turn(kind, pick(rng, phrasings), answer)
+  const turns: WorldTurn[] = []
+  for (const { shape, color, cell, size } of uniqueBy(scene, 'shape')) {
+    turns.push(
+      ask('color', color, `what color is the ${shape}?`, `which color has the ${shape}?`),
+      ask('where', cellNames[cell], `where is the ${shape}?`, `in which place is the ${shape}?`),
+      ask('size', size, `how big is the ${shape}?`, `what size is the ${shape}?`),
+    )
+  }
+  for (const { shape, color } of uniqueBy(scene, 'color')) {
+    turns.push(ask('shape', shape, `what shape is ${color}?`, `which shape is the ${color} one?`))
+  }
+  turns.push(ask('count', String(scene.length), 'how many objects?', 'how many things are there?'))
+  const asked = rng.uniform() < 0.5 ? pick(rng, colorNames) : pick(rng, scene).color
+  const ofColor = scene.filter(({ color }) => color === asked).length
+  turns.push(ask('color count', String(ofColor), `how many ${asked} objects?`, `how many things are ${asked}?`))
+  turns.push(presence(scene, rng), ...relationTurns(scene, rng))
+  return turns
+}
+
+/** Objects that are alone with their shape or colour. */
+export function uniqueBy(scene: Scene, field: 'shape' | 'color'): SceneObject[] {
+  return scene.filter((object) => scene.filter((other) => other[field] === object[field]).length === 1)
+}
+
+function presence(scene: Scene, rng: Rng): WorldTurn {
+  const { color, shape } =
+    rng.uniform() < 0.5 ? pick(rng, scene) : { color: pick(rng, colorNames), shape: pick(rng, shapeNames) }
+  const there = scene.some((object) => object.color === color && object.shape === shape)
+  const phrasings = [`is there a ${color} ${shape}?`, `do you see a ${color} ${shape}?`]
+  return turn('presence', pick(rng, phrasings), there ? 'yes' : 'no')
+}
+
+function relationTurns(scene: Scene, rng: Rng): WorldTurn[] {
+  const unique = rng.shuffle(uniqueBy(scene, 'shape'))
+  if (unique.length < 2) return []
+  const [a, b] = unique
+  const holds = relationNames.filter((name) => relations[name](a, b))
+  const fails = relationNames.filter((name) => !relations[name](a, b))
+  const name: Relation = pick(rng, rng.uniform() < 0.5 ? holds : fails)
+  const yesNo = turn('relation', `is the ${a.shape} ${name} the ${b.shape}?`, relations[name](a, b) ? 'yes' : 'no')
+  if (scene.length !== 2) return [yesNo]
+  const other = pick(rng, holds)
+  return [yesNo, turn('related', `what is ${other} the ${b.shape}?`, `a ${a.color} ${a.shape}`)]
+}

@@ -1,0 +1,55 @@
+// What the presets read and write beside text: small pictures and short sounds, so that minutes teach them.
+//
+// | what           | nano                             | Gemma 4 12B
+// | patch          | 12 pixels, one soft token each   | 16 pixels, 3 x 3 a soft token
+// | picture, frame | 9 and 4 soft tokens              | 280 and 70
+// | sound          | 25 rows a second, 4 x 64 log-mel | 25 rows a second, 640 samples
+import type { Preset } from './presets.ts'
+import { parseConfig } from './config.ts'
+import { type MultimodalConfig, parseMultimodalConfig } from './multimodalConfig.ts'
+
+/** What a config takes from its tokenizer. */
+interface MediaVocabulary {
+  vocabSize: number
+  bosId?: number | null
+  eosId?: number | null
+  padId?: number | null
+  specialTokens: ReadonlyMap<string, number>
+}
+
+/** The preset's trunk with embedders, fitted to a tokenizer that has the tokens of media. */
+export function multimodalPreset(
+  { config }: Pick<Preset, 'config'>,
+  tokenizer: MediaVocabulary,
+  { context, patch = 12, imageTokens = 9 }: { context: number; patch?: number; imageTokens?: number },
+): MultimodalConfig {
+  const id = (name: string): number | undefined => tokenizer.specialTokens.get(name)
+  const text_config = parseConfig({
+    ...config,
+    vocab_size: tokenizer.vocabSize,
+    max_position_embeddings: context,
+    bos_token_id: tokenizer.bosId,
+    eos_token_id: tokenizer.eosId,
+    pad_token_id: tokenizer.padId,
+  })
+  return parseMultimodalConfig({
+    model_type: 'pollux',
+    text_config,
+    vision_config: {
+      patch_size: patch,
+      pooling_kernel_size: 1,
+      mm_embed_dim: config.hidden_size,
+      mm_posemb_size: Math.max(64, imageTokens),
+      image_seq_length: imageTokens,
+      frame_seq_length: 4,
+    },
+    audio_config: { features: 'log_mel', num_mel_bins: 64 },
+    image_token_id: id('<|image|>'),
+    video_token_id: id('<|video|>'),
+    audio_token_id: id('<|audio|>'),
+    boi_token_id: id('<|image>'),
+    eoi_token_id: id('<image|>'),
+    boa_token_id: id('<|audio>'),
+    eoa_token_index: id('<audio|>'),
+  })
+}
