@@ -34,7 +34,7 @@ function randomise(weights: { parameter: Parameter }[], seed: number): Record<st
 function visionReference(patches: Float64Array, w: Record<string, Float64Array>): Float64Array {
   const norm = (x: Float64Array, name: string, width: number): Float64Array =>
     layerNormReference(x, w[`embed_vision.${name}.weight`], w[`embed_vision.${name}.bias`], width)
-  const mapped = linearReference(norm(patches, 'patch_ln1', P), w['embed_vision.patch_dense.weight'], [N, P, E])
+  const mapped = linearReference(norm(patches, 'patch_ln1', P), w['embed_vision.patch_dense.weight'], [N, E, P])
   const dense = norm(
     mapped.map((x, i) => x + w['embed_vision.patch_dense.bias'][i % E]),
     'patch_ln2',
@@ -46,7 +46,7 @@ function visionReference(patches: Float64Array, w: Record<string, Float64Array>)
     return x + table[positions[2 * n] * 2 * E + e] + table[(positions[2 * n + 1] * 2 + 1) * E + e]
   })
   const normed = rmsNormReference(norm(placed, 'pos_norm', E), null, null, N, E, 1e-6)
-  return linearReference(normed, w['embed_vision.multimodal_embedder.embedding_projection.weight'], [N, E, D])
+  return linearReference(normed, w['embed_vision.multimodal_embedder.embedding_projection.weight'], [N, D, E])
 }
 
 describe('the vision embedder', () => {
@@ -94,7 +94,7 @@ test('the audio embedder is a norm and a map, and does not hear how loud a frame
   const frames = normalArray(random(6), N * P)
   const rows = embedder.forward(fromArray(frames, [N, P]))
   const normed = rmsNormReference(Float64Array.from(frames), null, null, N, P, 1e-6)
-  const expected = linearReference(normed, weights['embed_audio.embedding_projection.weight'], [N, P, D])
+  const expected = linearReference(normed, weights['embed_audio.embedding_projection.weight'], [N, D, P])
   expectClose(rows.floats, expected, { rtol: 1e-4, atol: 1e-4 })
   const louder = embedder.forward(
     fromArray(
