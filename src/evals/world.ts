@@ -116,7 +116,7 @@ async function judgeSounds(asker: MediaAsker, { task, questions, scores, onProgr
   )
   const heard =
     task === 'play'
-      ? sounds.map((sound) => readTones(sound).join(' '))
+      ? sounds.map((sound) => readTones(sound))
       : await askText(
           asker,
           sounds.map((sound) => [{ sound }, { text: 'which digits?\n', target: false }]),

@@ -1,20 +1,22 @@
-// Small sums.
+// Sums that can be learned from few: plus and minus up to 20, times up to 9.
 import type { Rng } from '../../util/index.ts'
-import { pick } from './scene.ts'
+import { draw } from './random.ts'
 import type { WorldItem } from './types.ts'
 
-/** `12 + 7 =`, `15 - 6 =`, `4 x 8 =`; no result is negative. */
+const most = 20
+const mostFactor = 9
+
+/** One sum, as in '12 + 7 =' and '19'; results are whole and never below 0. */
 export function makeArithmetic(rng: Rng): WorldItem {
-  const sign = pick(rng, ['+', '-', 'x'] as const)
-  const most = sign === 'x' ? 9 : 20
-  let [a, b] = [rng.integer(most + 1), rng.integer(most + 1)]
-  if (sign === '-' && b > a) [a, b] = [b, a]
-  const result = sign === '+' ? a + b : sign === '-' ? a - b : a * b
-  const question = `${a} ${sign} ${b} =`
+  const sign = draw(rng, ['+', '-', 'x'] as const)
+  const limit = sign === 'x' ? mostFactor : most
+  let [a, b] = [rng.integer(limit + 1), rng.integer(limit + 1)]
+  if (sign === '-' && a < b) [a, b] = [b, a]
+  const result = { '+': a + b, '-': a - b, x: a * b }[sign]
+  const question = `${a} ${sign} ${b} =\n`
   return {
     signature: question,
     media: [],
-    turns: [{ kind: 'arithmetic', question: `${question}\n`, answer: { text: `${result}\n` } }],
-    truth: result,
+    turns: [{ kind: 'arithmetic', question, answer: { text: `${result}\n` } }],
   }
 }

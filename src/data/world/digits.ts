@@ -1,112 +1,123 @@
-// Spoken-like digits: each is a short run of vowels and hisses of its own, in many voices.
-import type { Sound } from '../../media/index.ts'
+// Numbers spoken by a machine: to be written down when heard, and to be said when written.
+//
+// Ten words after the English ones, of formants and hiss, made to differ: with the speaker's pitch, tract, speed and loudness
+// drawn anew for what is heard, and one fixed voice for what is said. The fixed voice fills 240 ms and pauses for 40, seven
+// tokens of sound a digit, with a pitch of five periods a token: a digit has the same frames wherever it stands.
+import { soundRate, type Sound } from '../../media/index.ts'
 import { Rng } from '../../util/index.ts'
-import { addNoise, addSyllable, limited, samplesOf, type Segment, type Voice } from './synthesis.ts'
+import { between } from './random.ts'
+import { addNoise, ms, type Segment, utter, type Voice } from './synthesis.ts'
 import type { WorldItem } from './types.ts'
 
-/** Formants of the vowels used (Peterson & Barney 1952, men, rounded). */
-const vowels = {
-  i: [270, 2290, 3010],
-  e: [530, 1840, 2480],
-  a: [730, 1090, 2440],
-  o: [570, 840, 2410],
-  u: [300, 870, 2240],
-  er: [490, 1350, 1690],
-} as const
-type Vowel = keyof typeof vowels
-
-const vowel = (from: Vowel, to: Vowel, share: number): Segment => ({
-  ...{ share, from: vowels[from], to: vowels[to] },
-  ...{ voice: 1, hiss: 0 },
+const voiced = (share: number, level: number, from: Segment['from'], to?: Segment['from']): Segment => ({
+  source: 'voice',
+  share,
+  level,
+  from,
+  to,
 })
-const hiss = (hertz: number, share: number, strength = 1.5): Segment => ({
-  ...{ share, from: [hertz, hertz * 1.3], to: [hertz, hertz * 1.3] },
-  ...{ voice: 0, hiss: strength },
+/** Hiss around a frequency in Hz. */
+const hiss = (share: number, level: number, frequency: number): Segment => ({
+  source: 'noise',
+  share,
+  level,
+  from: [frequency, frequency, frequency],
 })
-const hum = (share: number): Segment => ({ share, from: [250, 1100], to: [250, 1100], voice: 0.6, hiss: 0 })
+const pause = (share: number): Segment => ({ source: 'silence', share, level: 0, from: [500, 1500, 2500] })
+const nasal = (share: number): Segment => voiced(share, 0.4, [250, 1150, 2300])
 
-/** Sounds after those of the English words. */
-const digitSegments: readonly (readonly Segment[])[] = [
-  [vowel('i', 'er', 0.4), vowel('er', 'o', 0.6)],
-  [vowel('u', 'a', 0.6), hum(0.4)],
-  [hiss(3500, 0.3), vowel('u', 'u', 0.7)],
-  [hiss(5200, 0.25, 0.8), vowel('er', 'i', 0.75)],
-  [hiss(1800, 0.2), vowel('o', 'er', 0.8)],
-  [hiss(1800, 0.2), vowel('a', 'i', 0.55), hiss(2600, 0.25, 0.7)],
-  [hiss(4600, 0.3), vowel('i', 'i', 0.35), hiss(4600, 0.35)],
-  [hiss(4600, 0.25), vowel('e', 'e', 0.4), hum(0.35)],
-  [vowel('e', 'i', 0.65), hiss(3500, 0.35, 0.8)],
-  [hum(0.25), vowel('a', 'i', 0.5), hum(0.25)],
+/** The words, by digit. Formants after Peterson & Barney (1952), moved apart. */
+export const digitSegments: readonly (readonly Segment[])[] = [
+  // z-ee-r-oh
+  [hiss(0.2, 0.25, 5200), voiced(0.4, 1, [300, 2250, 2900], [420, 1300, 1700]), voiced(0.4, 1, [480, 850, 2400])],
+  // w-uh-n
+  [voiced(0.4, 0.7, [280, 600, 2200], [560, 900, 2300]), voiced(0.4, 1, [680, 1150, 2400]), nasal(0.2)],
+  // t-oo
+  [hiss(0.15, 0.5, 3600), voiced(0.85, 1, [300, 800, 2250])],
+  // th-r-ee
+  [hiss(0.25, 0.2, 1800), voiced(0.2, 0.7, [420, 1200, 1600], [300, 2200, 2900]), voiced(0.55, 1, [280, 2350, 3000])],
+  // f-or
+  [hiss(0.3, 0.35, 1300), voiced(0.7, 1, [640, 900, 2500], [500, 1150, 1650])],
+  // f-i-ve
+  [hiss(0.2, 0.35, 1300), voiced(0.6, 1, [760, 1200, 2500], [350, 2150, 2800]), hiss(0.2, 0.2, 1500)],
+  // s-i-x
+  [hiss(0.35, 0.6, 6000), voiced(0.25, 1, [400, 1950, 2600]), pause(0.15), hiss(0.25, 0.6, 6000)],
+  // s-e-v-en
+  [hiss(0.25, 0.6, 4600), voiced(0.35, 1, [580, 1800, 2500]), hiss(0.1, 0.1, 1500), nasal(0.3)],
+  // ei-t
+  [voiced(0.6, 1, [480, 1950, 2600], [290, 2300, 3000]), pause(0.2), hiss(0.2, 0.7, 3600)],
+  // n-i-ne
+  [nasal(0.3), voiced(0.5, 1, [760, 1250, 2500], [280, 2350, 3000]), nasal(0.2)],
 ]
 
-interface Delivery {
-  voice: Voice
-  /** Seconds of a digit and of the pause after it. */
-  digit: () => number
-  pause: () => number
-}
+/** One digit has ten sequences, too few to hold some out: tests have two or more. */
+const fewestHeldOut = 2
+const mostDigits = 4
 
-function speak(digits: readonly number[], { voice, digit, pause }: Delivery, rng: Rng, before: number): Float32Array {
-  const lengths = digits.map(() => [samplesOf(digit()), samplesOf(pause())])
-  const samples = new Float32Array(before + lengths.reduce((sum, [a, b]) => sum + a + b, 0))
-  let at = before
-  digits.forEach((value, i) => {
-    const [length, gap] = lengths[i]
-    addSyllable(samples, at, length, { segments: digitSegments[value], voice, rng })
-    at += length + gap
-  })
-  return samples
-}
+const saidLength = ms(240)
+const saidGap = ms(40)
+const saidLevel = 0.7
+const saidVoice: Voice = { pitch: 125, fall: 1, tract: 1 }
 
-function randomDigits(rng: Rng): number[] {
-  return Array.from({ length: 1 + rng.integer(4) }, () => rng.integer(10))
-}
+/** Samples that one digit and the pause after it take in what is said. */
+export const saidSlot = saidLength + saidGap
 
-/** Single digits are so few that they all belong to training. */
-const signatureOf = (digits: number[]): string | null => (digits.length > 1 ? digits.join(' ') : null)
-
-/** Digits in any voice, to be written down. */
-export function makeDigits(rng: Rng): WorldItem {
-  const digits = randomDigits(rng)
-  const voice = {
-    pitch: 90 + 130 * rng.uniform(),
-    loudness: 0.15 + 0.35 * rng.uniform(),
-    size: 0.92 + 0.18 * rng.uniform(),
+/** Digits to be written down; truth: the digits. */
+export function makeDigits(rng: Rng, { test }: { seed: number; test: boolean }): WorldItem {
+  const digits = randomDigits(rng, test)
+  const voice = { pitch: between(rng, 90, 220), fall: between(rng, 0.85, 1.05), tract: between(rng, 0.95, 1.05) }
+  const level = between(rng, 0.2, 0.85)
+  const length = between(rng, 210, 270)
+  const words = digits.map((digit) =>
+    utter(digitSegments[digit], voice, ms(length + between(rng, -10, 10)), rng).map((sample) => level * sample),
+  )
+  const gaps = digits.map(() => ms(between(rng, 40, 80)))
+  const lead = ms(between(rng, 0, 40))
+  const samples = new Float32Array(words.reduce((sum, word, i) => sum + word.length + gaps[i], lead))
+  let at = lead
+  for (const [i, word] of words.entries()) {
+    samples.set(word, at)
+    at += word.length + gaps[i]
   }
-  const digit = (): number => 0.2 + 0.08 * rng.uniform()
-  const pause = (): number => 0.04 + 0.04 * rng.uniform()
-  const samples = speak(digits, { voice, digit, pause }, rng, samplesOf(0.04 * rng.uniform()))
-  addNoise(samples, 0.01 * rng.uniform(), rng)
+  addNoise(samples, level * between(rng, 0, 0.03), rng)
   return {
     signature: signatureOf(digits),
-    media: [{ sound: limited(samples) }],
+    media: [{ sound: { rate: soundRate, samples } }],
     turns: [{ kind: 'digits', question: 'which digits?\n', answer: { text: `${digits.join(' ')}\n` } }],
     truth: digits,
   }
 }
 
-/** `say 3 1 4`, and the sound in the one voice that the model has. */
-export function makeSay(rng: Rng): WorldItem {
-  const digits = randomDigits(rng)
+/** Digits to be said; truth: the digits. */
+export function makeSay(rng: Rng, { test }: { seed: number; test: boolean }): WorldItem {
+  const digits = randomDigits(rng, test)
+  const answer = { sound: sayDigits(digits), target: true }
   return {
     signature: signatureOf(digits),
     media: [],
-    turns: [{ kind: 'say', question: `say ${digits.join(' ')}\n`, answer: { sound: sayDigits(digits), target: true } }],
+    turns: [{ kind: 'say', question: `say ${digits.join(' ')}\n`, answer }],
     truth: digits,
   }
 }
 
-/** Digits of 240 ms with pauses of 40: each lies in the same seven rows of sound, always the same samples. */
+const said: Float32Array[] = []
+
+/** The one right sound of a number: `saidSlot` samples a digit. */
 export function sayDigits(digits: readonly number[]): Sound {
-  const voice = { pitch: 125, loudness: 0.35, size: 1 }
-  const parts = digits.map((value) =>
-    speak([value], { voice, digit: () => 0.24, pause: () => 0.04 }, new Rng(value), 0),
-  )
-  const samples = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const part of parts) {
-    samples.set(part, at)
-    at += part.length
+  const samples = new Float32Array(digits.length * saidSlot)
+  for (const [i, digit] of digits.entries()) {
+    said[digit] ??= utter(digitSegments[digit], saidVoice, saidLength, new Rng(digit)).map((x) => saidLevel * x)
+    samples.set(said[digit], i * saidSlot)
   }
-  return limited(samples)
+  return { rate: soundRate, samples }
+}
+
+function randomDigits(rng: Rng, test: boolean): number[] {
+  const fewest = test ? fewestHeldOut : 1
+  return Array.from({ length: fewest + rng.integer(mostDigits - fewest + 1) }, () => rng.integer(10))
+}
+
+/** Heard and said, a number is on one side of the split. */
+function signatureOf(digits: readonly number[]): string | null {
+  return digits.length < fewestHeldOut ? null : `digits ${digits.join(' ')}`
 }

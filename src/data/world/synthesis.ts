@@ -1,129 +1,191 @@
-// Sound from formulas: notes as sums of harmonics, syllables as a source through resonators (Klatt 1980, in its plainest form).
-import { soundRate, type Sound } from '../../media/index.ts'
+// Sounds made of nothing: tones with harmonics, and a voice of pulses and noise.
+//
+// The voice is the source-filter model (Fant 1960): a pulse train (the glottis) or noise (a narrow place in the mouth) goes
+// through resonators, one per formant, each a filter of two poles (Klatt 1980). Vowels are formants that stand still,
+// diphthongs are formants that move. Coefficients change every 5 ms, so a sample costs a few multiplications.
+import { soundRate } from '../../media/index.ts'
 import type { Rng } from '../../util/index.ts'
 
-/** Samples of this many seconds. */
-export const samplesOf = (seconds: number): number => Math.round(seconds * soundRate)
+/** Samples of so many milliseconds at 16 kHz. */
+export const ms = (count: number): number => Math.round((count * soundRate) / 1000)
 
-export interface Note {
-  hertz: number
-  seconds: number
-  /** Strength of each harmonic, the fundamental first. */
-  harmonics: readonly number[]
-  loudness: number
-  /** Of the fundamental, radians. */
-  phase: number
-  /** The pitch glides to this by the end. Default: it stays. */
-  toHertz?: number
+/** A tone to add to a sound. */
+export interface Tone {
+  /** First sample. */
+  start: number
+  /** Samples. */
+  length: number
+  /** Hz at the start. */
+  frequency: number
+  /** Hz at the end, reached along a geometric path; default: the same. */
+  to?: number
+  /** Peak never exceeds it. */
+  level: number
+  /** Amplitudes of the fundamental and what lies above, of any scale; default: a sine. */
+  harmonics?: readonly number[]
+  /** Phase of the fundamental in radians, default 0. */
+  phase?: number
+  /** Samples over which it fades in and out as a raised cosine; default 10 ms. */
+  edge?: number
 }
 
-/** Adds a note to samples from `start` on, with edges of 10 ms. */
-export function addNote(samples: Float32Array, start: number, note: Note): void {
-  const { hertz, seconds, harmonics, loudness, phase, toHertz = hertz } = note
-  const n = Math.min(samplesOf(seconds), samples.length - start)
-  const edge = samplesOf(0.01)
-  let angle = phase
-  for (let i = 0; i < n; i++) {
-    angle += (2 * Math.PI * (hertz + ((toHertz - hertz) * i) / n)) / soundRate
-    const gate = Math.min(1, (i + 1) / edge, (n - i) / edge)
-    let value = 0
-    for (let h = 0; h < harmonics.length; h++) value += harmonics[h] * Math.sin((h + 1) * angle)
-    samples[start + i] += loudness * gate * value
+/** Adds a tone to the samples; what lies past the end is cut. */
+export function addTone(samples: Float32Array, tone: Tone): void {
+  const { start, length, frequency, to = frequency, level, harmonics = [1], edge = ms(10) } = tone
+  const scale = level / harmonics.reduce((sum, amplitude) => sum + amplitude, 0)
+  const growth = (to / frequency) ** (1 / length)
+  let phase = tone.phase ?? 0
+  let step = (2 * Math.PI * frequency) / soundRate
+  for (let i = 0; i < length && start + i < samples.length; i++) {
+    let sum = 0
+    for (let h = 0; h < harmonics.length; h++) sum += harmonics[h] * Math.sin((h + 1) * phase)
+    samples[start + i] += scale * fade(i, length, edge) * sum
+    phase += step
+    step *= growth
   }
 }
 
-/** A stretch of a syllable: formants glide from one set to the next. */
+/** Factor of a sample `i` of `length`: rises to 1 over the first `edge` samples and falls over the last. */
+function fade(i: number, length: number, edge: number): number {
+  const from = Math.min(i, length - 1 - i) + 0.5
+  return from < edge ? 0.5 - 0.5 * Math.cos((Math.PI * from) / edge) : 1
+}
+
+/** Adds white noise, uniform in [-level, level). */
+export function addNoise(samples: Float32Array, level: number, rng: Rng): void {
+  const next = whiteNoise(rng)
+  for (let i = 0; i < samples.length; i++) samples[i] += level * next()
+}
+
+/** Uniform noise in [-1, 1), faster than asking `rng` for every sample: a linear congruential generator that it seeds. */
+function whiteNoise(rng: Rng): () => number {
+  let state = rng.uint32()
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0
+    return state / 2 ** 31
+  }
+}
+
+/** Loudest sample, as a distance from 0. */
+export function peakOf(samples: Float32Array): number {
+  let peak = 0
+  for (const sample of samples) peak = Math.max(peak, Math.abs(sample))
+  return peak
+}
+
+/** Three resonances in Hz. */
+export type Formants = readonly [number, number, number]
+
+/** A piece of an utterance. */
 export interface Segment {
-  /** Share of the syllable's time. */
+  /** 'voice': pulses through all three formants; 'noise': noise around the first of them. */
+  source: 'voice' | 'noise' | 'silence'
+  /** Part of the utterance's length. */
   share: number
-  /** Middle frequencies of the resonators, Hz, at its start and end. */
-  from: readonly number[]
-  to: readonly number[]
-  /** Strength of voice and of hiss. */
-  voice: number
-  hiss: number
+  /** Root mean square, against that of the other segments. */
+  level: number
+  from: Formants
+  /** Where the formants are at the end; default: where they began. */
+  to?: Formants
 }
 
+/** Who speaks. */
 export interface Voice {
-  /** Pitch, Hz. */
+  /** Hz. */
   pitch: number
-  loudness: number
-  /** Factor on all formants: size of the speaker. */
-  size: number
+  /** Factor of the pitch at the end of the utterance; 1: monotonous. */
+  fall: number
+  /** Factor of all formants: above 1 for a shorter vocal tract. */
+  tract: number
 }
 
-/** Adds a syllable of `n` samples. */
-export function addSyllable(
-  samples: Float32Array,
-  start: number,
-  n: number,
-  { segments, voice, rng }: { segments: readonly Segment[]; voice: Voice; rng: Rng },
-): void {
-  let [at, phase] = [0, 0]
-  const edge = samplesOf(0.012)
+/** Neighbouring segments fade into each other over so long. */
+const crossfade = ms(10)
+const block = ms(5)
+const bandwidths: Formants = [90, 120, 180]
+const noiseBandwidth = 900
+
+/** Samples [length] of an utterance, whose loudest one is at distance 1 from 0. */
+export function utter(segments: readonly Segment[], voice: Voice, length: number, rng: Rng): Float32Array {
+  const samples = new Float32Array(length)
+  const total = segments.reduce((sum, { share }) => sum + share, 0)
+  let done = 0
   for (const segment of segments) {
-    const length = Math.min(Math.round(n * segment.share), n - at)
-    const filters = segment.from.map(() => new Resonator())
-    for (let i = 0; i < length; i++) {
-      if (i % 32 === 0) {
-        const t = i / Math.max(1, length)
-        filters.forEach((filter, k) => {
-          filter.tune((segment.from[k] * (1 - t) + segment.to[k] * t) * voice.size, 60 + 40 * k)
-        })
-      }
-      phase += voice.pitch / soundRate
-      // a pulse a period, with its mean taken away
-      const pulse = phase >= 1 ? 1 : 0
-      phase -= Math.floor(phase)
-      const source = segment.voice * (pulse * 6 - 0.05) + segment.hiss * (rng.uniform() - 0.5)
-      let out = 0
-      for (const filter of filters) out += filter.next(source)
-      const place = at + i
-      const gate = Math.min(1, (place + 1) / edge, (n - place) / edge)
-      samples[start + place] += voice.loudness * gate * out
+    const start = Math.max(0, Math.round((length * done) / total) - crossfade / 2)
+    done += segment.share
+    const end = Math.min(length, Math.round((length * done) / total) + crossfade / 2)
+    if (segment.source === 'silence') continue
+    const pitch = voice.pitch * voice.fall ** (start / length)
+    const piece = articulate(segment, { ...voice, pitch }, end - start, rng)
+    let squares = 0
+    for (const sample of piece) squares += sample * sample
+    const scale = segment.level / Math.sqrt(squares / piece.length + 1e-20)
+    for (let i = 0; i < piece.length; i++) samples[start + i] += scale * fade(i, piece.length, crossfade) * piece[i]
+  }
+  const peak = peakOf(samples)
+  return peak > 0 ? samples.map((sample) => sample / peak) : samples
+}
+
+/** One segment, of any loudness. */
+function articulate(segment: Segment, voice: Voice, length: number, rng: Rng): Float32Array {
+  const { source, from, to = from } = segment
+  const next = source === 'noise' ? whiteNoise(rng) : glottis(voice)
+  const resonators = source === 'noise' ? [new Resonator()] : [new Resonator(), new Resonator(), new Resonator()]
+  const out = new Float32Array(length)
+  for (let start = 0; start < length; start += block) {
+    const along = start / length
+    for (const [i, resonator] of resonators.entries())
+      resonator.tune(
+        (from[i] + (to[i] - from[i]) * along) * voice.tract,
+        source === 'noise' ? noiseBandwidth : bandwidths[i],
+      )
+    for (let i = start; i < Math.min(length, start + block); i++) {
+      let sample = next()
+      for (const resonator of resonators) sample = resonator.filter(sample)
+      out[i] = sample
     }
-    at += length
+  }
+  return out
+}
+
+/** Pulses, smoothed so that they lose 6 dB an octave: what leaves the lips of a throat without a mouth. */
+function glottis({ pitch, fall }: Voice): () => number {
+  let phase = 1
+  let step = pitch / soundRate
+  const growth = fall ** (1 / ms(240))
+  let level = 0
+  return () => {
+    level *= 0.9
+    if (phase >= 1) {
+      phase -= 1
+      level += 1
+    }
+    phase += step
+    step *= growth
+    return level
   }
 }
 
-/** Two-pole resonator with a gain of about 1 at its middle. */
+/** A filter of two poles, with gain 1 at 0 Hz. */
 class Resonator {
-  #a = 0
+  #a = 1
   #b = 0
   #c = 0
-  #y1 = 0
-  #y2 = 0
+  #last = 0
+  #before = 0
 
-  tune(hertz: number, bandwidth: number): void {
-    const r = Math.exp((-Math.PI * bandwidth) / soundRate)
-    this.#b = 2 * r * Math.cos((2 * Math.PI * hertz) / soundRate)
-    this.#c = -r * r
-    this.#a = (1 - r) * 4
+  /** Hz both; `frequency` below half the rate. */
+  tune(frequency: number, bandwidth: number): void {
+    const radius = Math.exp((-Math.PI * bandwidth) / soundRate)
+    this.#c = -radius * radius
+    this.#b = 2 * radius * Math.cos((2 * Math.PI * frequency) / soundRate)
+    this.#a = 1 - this.#b - this.#c
   }
 
-  next(x: number): number {
-    const y = this.#a * x + this.#b * this.#y1 + this.#c * this.#y2
-    this.#y2 = this.#y1
-    this.#y1 = y
-    return y
+  filter(sample: number): number {
+    const out = this.#a * sample + this.#b * this.#last + this.#c * this.#before
+    this.#before = this.#last
+    this.#last = out
+    return out
   }
-}
-
-/** Adds white noise of this level. */
-export function addNoise(samples: Float32Array, level: number, rng: Rng): void {
-  if (level === 0) return
-  // one draw gives two values: noise need not be finer
-  for (let i = 0; i < samples.length; i += 2) {
-    const bits = rng.uint32()
-    samples[i] += level * ((bits & 0xffff) / 32768 - 1)
-    if (i + 1 < samples.length) samples[i + 1] += level * ((bits >>> 16) / 32768 - 1)
-  }
-}
-
-/** Brings the loudest sample to `peak` at most, and holds everything within [-1, 1]. */
-export function limited(samples: Float32Array, peak = 0.9): Sound {
-  let most = 0
-  for (const value of samples) most = Math.max(most, Math.abs(value))
-  if (most > peak) for (let i = 0; i < samples.length; i++) samples[i] *= peak / most
-  return { rate: soundRate, samples }
 }
