@@ -24,3 +24,9 @@ export type { LoaderOptions, LoaderState } from './loader.ts'
 export { permute } from './permutation.ts'
 export { prepareData } from './prepare.ts'
 export type { PreparedData } from './prepare.ts'
+
+// ---- decoded documents ----
+export type { MediaPart } from './mediaPart.ts'
+
+// ---- the generated world ----
+export * from './world/index.ts'
