@@ -14,15 +14,33 @@ export { activeParameters, flopsPerToken, meanKeys } from './flops.ts'
 export { Block, type BlockContext, type BlockInputs, type BlockResult } from './block.ts'
 export { Decoder, type DecoderInput, type ForwardOptions, type HiddenResult, type LossResult } from './decoder.ts'
 // ---- files ----
-export { CheckpointError, loadModel, type SaveOptions, saveModel, storedTensors } from './checkpoint.ts'
+export {
+  CheckpointError,
+  fillDecoder,
+  fillWeights,
+  loadModel,
+  modelTensors,
+  type SaveOptions,
+  saveModel,
+  storedTensors,
+  weightTensors,
+} from './checkpoint.ts'
+export { CheckpointReader } from './checkpointReader.ts'
+export { copyCompanions, storedValues, writeTensors } from './checkpointWriter.ts'
+export { configFile, configText, generationFile, type StoredAs } from './configFile.ts'
+export { type LayerShape, layerShapes } from './layers.ts'
 export { recoverFolder, replaceFolder } from './replaceFolder.ts'
 export {
+  openSafetensors,
   readSafetensors,
   type SafetensorsFile,
+  type SafetensorsReader,
   SafetensorsError,
   type StoredArray,
   type StoredDtype,
   type StoredTensor,
+  type TensorInfo,
+  type WritableTensor,
   writeSafetensors,
 } from './safetensors.ts'
 // ---- pictures and sounds as codes ----
