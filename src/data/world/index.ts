@@ -8,3 +8,6 @@ export { renderScene } from './render.ts'
 
 // ---- checkers of what a model draws and plays ----
 export type { Wanted, WantedObject } from './wanted.ts'
+export { readScene } from './readScene.ts'
+export type { FoundObject } from './readScene.ts'
+export { judgeScene } from './judgeScene.ts'
