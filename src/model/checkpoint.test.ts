@@ -98,7 +98,7 @@ test('a missing tensor, a wrong shape and a stray tensor are named', () => {
   const stray = withTensors((tensors) => {
     tensors.set('lm_head.weight', { dtype: 'F32', shape: [1], data: new Float32Array(1) })
   })
-  expect(() => loadModel(stray)).toThrow('1 tensors belong to no part of this model, the first is lm_head.weight')
+  expect(() => loadModel(stray)).toThrow('1 tensor belongs to no part of this model, the first is lm_head.weight')
   const foreign = withTensors((tensors) => {
     tensors.clear()
     tensors.set('transformer.wte.weight', { dtype: 'F32', shape: [1], data: new Float32Array(1) })
@@ -123,7 +123,7 @@ test('a config of far more weights than are stored is refused before a model of 
   const sizes = { hidden_size: 2 ** 20, vocab_size: 2 ** 22, num_hidden_layers: 1024, layer_types: undefined }
   writeFileSync(join(swollen, 'config.json'), JSON.stringify({ ...config, ...sizes }))
   expect(() => loadModel(swollen)).toThrow(CheckpointError)
-  expect(() => loadModel(swollen)).toThrow(/model\.safetensors must hold the \d+ weights of config\.json, got \d+$/)
+  expect(() => loadModel(swollen)).toThrow(/its files must hold the \d+ weights of config\.json, got \d+$/)
 })
 
 test('a failed write leaves the old folder as it was and nothing beside it', async () => {

@@ -1,183 +1,152 @@
-// A model as a Hugging Face folder: config.json, model.safetensors, generation_config.json, and whatever the
-// caller adds (tokenizer.json). transformers, vLLM and others read the same files.
+// A model as a Hugging Face folder: config.json, its tensors, generation_config.json, and whatever the caller adds
+// (tokenizer.json). transformers, vLLM and others read the same files.
 //
 // Loading trusts nothing: the config is validated, its size held against the stored weights before memory is
 // taken for it, then each tensor's presence, shape and dtype, each with the name in the error.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { kernels } from '../native/index.ts'
-import { PolluxError } from '../util/index.ts'
+import { isRecord } from '../util/index.ts'
+import { CheckpointError, CheckpointReader, readJson } from './checkpointReader.ts'
+import { copyCompanions, storedValues, writeJson, writeTensors } from './checkpointWriter.ts'
 import { type ModelConfig, parseConfig } from './config.ts'
+import { configFile, configText, generationFile, type StoredAs } from './configFile.ts'
 import { Decoder } from './decoder.ts'
+import { families } from './family.ts'
 import { activeParameters } from './flops.ts'
+import { layerShapes } from './layers.ts'
 import { recoverFolder } from './replaceFolder.ts'
-import { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from './safetensors.ts'
-import { storedPieces } from './tensorNames.ts'
+import type { StoredTensor, WritableTensor } from './safetensors.ts'
+import { ownPrefix, storedPieces, textPrefix, withPrefix } from './tensorNames.ts'
+import type { Weight } from '../nn/index.ts'
 
-/** A checkpoint that is absent, damaged, or of another model. */
-export class CheckpointError extends PolluxError {
-  constructor(folder: string, problem: string, options: { hint?: string; cause?: unknown } = {}) {
-    super(`checkpoint: ${folder}: ${problem}`, options)
-    this.name = 'CheckpointError'
-  }
-}
+export { CheckpointError } from './checkpointReader.ts'
 
 export interface SaveOptions {
   /** Dtype of the stored weights. Default 'bf16'. */
-  dtype?: 'bf16' | 'f32'
+  dtype?: StoredAs
+  /** Largest file. Default 5 GB. */
+  maxShardBytes?: number
+  /** Checkpoint folder whose tokenizer and chat template go along. Default none. */
+  companionsOf?: string
 }
 
-/** Writes config.json, model.safetensors and generation_config.json into an existing folder. */
-export function saveModel(folder: string, model: Decoder, { dtype = 'bf16' }: SaveOptions = {}): void {
-  const { bos_token_id, eos_token_id, pad_token_id } = model.config
-  const generation = {
-    bos_token_id,
-    eos_token_id,
-    pad_token_id,
-    do_sample: true,
-    temperature: 1,
-    top_k: 64,
-    top_p: 0.95,
-  }
-  writeJson(join(folder, 'config.json'), configFile(model.config, dtype))
-  writeJson(join(folder, 'generation_config.json'), generation)
-  writeSafetensors(join(folder, 'model.safetensors'), storedTensors(model, dtype), { format: 'pt' })
-}
-
-/** The config with what transformers would otherwise fill with defaults of its own. */
-function configFile(config: ModelConfig, dtype: 'bf16' | 'f32'): Record<string, unknown> {
-  return {
-    ...config,
-    global_head_dim: config.head_dim,
-    num_global_key_value_heads: config.num_key_value_heads,
-    hidden_size_per_layer_input: 0,
-    num_kv_shared_layers: 0,
-    use_double_wide_mlp: false,
-    attention_k_eq_v: false,
-    attention_bias: false,
-    dtype: dtype === 'bf16' ? 'bfloat16' : 'float32',
-  }
+/** Writes config.json, the tensors and generation_config.json into an existing folder. */
+export function saveModel(folder: string, model: Decoder, options: SaveOptions = {}): void {
+  const { dtype = 'bf16', maxShardBytes, companionsOf } = options
+  writeFileSync(join(folder, 'config.json'), configText(configFile(model.config, dtype)))
+  writeJson(join(folder, 'generation_config.json'), generationFile(model.config))
+  writeTensors(folder, modelTensors(model, dtype), maxShardBytes)
+  if (companionsOf !== undefined) copyCompanions(companionsOf, folder)
 }
 
 /**
- * Reads a model that `saveModel` wrote, or any file of the same architecture and tensor names.
+ * Reads a model that `saveModel` wrote, or any folder of a known architecture. Of one with media towers, the text model
+ * is read.
  *
  * @throws CheckpointError or ConfigError saying what is missing or does not fit
  */
 export function loadModel(folder: string): Decoder {
   recoverFolder(folder)
-  const config = parseConfig(readJson(folder, 'config.json'))
-  const path = join(folder, 'model.safetensors')
-  if (!existsSync(path)) throw new CheckpointError(folder, 'model.safetensors is missing')
-  const file = readSafetensors(path)
-  checkSize(config, file, folder)
+  const source = readJson(folder, 'config.json')
+  const config = parseConfig(source)
+  using reader = new CheckpointReader(folder)
+  checkSize(config, reader)
   const model = new Decoder(config)
-  fillModel(model, file, folder)
+  const prefix = textPrefix(reader.names)
+  fillDecoder(model, reader, prefix)
+  // media towers and embedders are not the text model's
+  if (isRecord(source) && isRecord(source.text_config)) reader.ignore((name) => mediaPart.test(name))
+  reader.expectNoMore()
   return model
 }
+
+/** Names of what stands beside the text model in files. */
+const mediaPart = /(^|\.)(vision_tower|audio_tower|vision_embedder|embed_vision|embed_audio|multi_modal_projector)\./
 
 /**
  * Refuses a config of more than twice the stored weights, whose model could be of any size. One within twice
  * is built, so that the error can name the tensor that is missing.
  */
-function checkSize(config: ModelConfig, { tensors }: SafetensorsFile, folder: string): void {
+function checkSize(config: ModelConfig, reader: CheckpointReader): void {
   // with every expert active these are all the matrices; the norms beside them are few
-  const wanted = activeParameters({ ...config, top_k_experts: config.num_experts })
-  const held = tensors.values().reduce((sum, { data }) => sum + data.length, 0)
+  const table = config.vocab_size_per_layer_input * config.num_hidden_layers * config.hidden_size_per_layer_input
+  const wanted = activeParameters({ ...config, top_k_experts: config.num_experts }) + table
+  const held = reader.size
   if (wanted > 2 * held) {
-    throw new CheckpointError(folder, `model.safetensors must hold the ${wanted} weights of config.json, got ${held}`, {
-      hint: foreignHint(new Set(tensors.keys())),
-    })
+    const problem = `its files must hold the ${wanted} weights of config.json, got ${held}`
+    throw new CheckpointError(reader.folder, problem, { hint: reader.foreignHint() })
   }
 }
 
-/** All tensors of a model under their stored names. */
-export function storedTensors(model: Decoder, dtype: 'bf16' | 'f32'): Map<string, StoredTensor> {
-  const tensors = new Map<string, StoredTensor>()
-  for (const weight of model.weights) {
-    for (const { name, shape, offset, size } of storedPieces(weight)) {
-      const values = weight.parameter.data.subarray(offset, offset + size)
-      tensors.set(name, dtype === 'f32' ? { dtype: 'F32', shape, data: values } : toBf16(values, shape))
-    }
+/** All tensors of a model under their stored names, made when they are written; `prefix` in the place of `model.`. */
+export function modelTensors(model: Decoder, dtype: StoredAs, prefix = ownPrefix): Map<string, WritableTensor> {
+  const tensors = weightTensors(model.weights, dtype, prefix)
+  if (families[model.config.model_type].layerScalar) {
+    model.blocks.forEach(({ layerScalar }, layer) => {
+      tensors.set(layerScalarName(layer, prefix), storedValues(Float32Array.of(layerScalar), [1], dtype))
+    })
   }
-  model.blocks.forEach((block, layer) => {
-    const value = Float32Array.of(block.layerScalar)
-    tensors.set(
-      layerScalarName(layer),
-      dtype === 'f32' ? { dtype: 'F32', shape: [1], data: value } : toBf16(value, [1]),
-    )
-  })
   return tensors
 }
 
-function fillModel(model: Decoder, { tensors }: SafetensorsFile, folder: string): void {
-  const remaining = new Set(tensors.keys())
-  const take = (name: string, shape: number[]): Float32Array => {
-    const tensor = tensors.get(name)
-    if (!tensor)
-      throw new CheckpointError(folder, `tensor ${name} [${shape}] is missing`, { hint: foreignHint(remaining) })
-    if (tensor.shape.length !== shape.length || tensor.shape.some((size, i) => size !== shape[i])) {
-      throw new CheckpointError(folder, `tensor ${name} must have shape [${shape}], got [${tensor.shape}]`)
+/** The tensors of some weights under their stored names. */
+export function weightTensors(
+  weights: Iterable<Weight>,
+  dtype: StoredAs,
+  prefix = ownPrefix,
+): Map<string, WritableTensor> {
+  const tensors = new Map<string, WritableTensor>()
+  for (const weight of weights) {
+    for (const { name, shape, offset, size, less } of storedPieces(weight)) {
+      const values = weight.parameter.data.subarray(offset, offset + size)
+      tensors.set(withPrefix(name, prefix), storedValues(values, shape, dtype, less))
     }
-    if (tensor.dtype === 'I32') throw new CheckpointError(folder, `tensor ${name} must be F32 or BF16, got I32`)
-    remaining.delete(name)
-    return toFloats(tensor)
   }
-  for (const weight of model.weights) {
-    for (const { name, shape, offset } of storedPieces(weight)) {
-      weight.parameter.data.set(take(name, shape), offset)
+  return tensors
+}
+
+/** `modelTensors` with all arrays made. */
+export function storedTensors(model: Decoder, dtype: StoredAs): Map<string, StoredTensor> {
+  const made = modelTensors(model, dtype)
+    .entries()
+    .map(([name, { data, ...info }]) => [name, { ...info, data: typeof data === 'function' ? data() : data }] as const)
+  return new Map(made)
+}
+
+/** Reads all weights and constants of a text model whose names begin with `prefix`. */
+export function fillDecoder(model: Decoder, reader: CheckpointReader, prefix = ownPrefix): void {
+  fillWeights(model.weights, reader, prefix)
+  const { config } = model
+  if (families[config.model_type].layerScalar) {
+    model.blocks.forEach((block, layer) => {
+      const name = layerScalarName(layer, prefix)
+      const value = new Float32Array(1)
+      if (!reader.info(name)) return
+      reader.take(name, [1], value)
+      block.layerScalar = value[0]
+    })
+  }
+  // layers with another layer's keys may still carry their own, which nothing reads
+  const unused = new Set(
+    layerShapes(config).flatMap(({ donor }, layer) =>
+      donor === null
+        ? []
+        : ['k_proj', 'v_proj', 'k_norm', 'v_norm'].map((part) => `${prefix}layers.${layer}.self_attn.${part}.weight`),
+    ),
+  )
+  reader.ignore((name) => unused.has(name))
+}
+
+/** Reads the values of some weights. @throws CheckpointError naming the first that is missing or does not fit */
+export function fillWeights(weights: Iterable<Weight>, reader: CheckpointReader, prefix = ownPrefix): void {
+  for (const weight of weights) {
+    for (const { name, shape, offset, size, less } of storedPieces(weight)) {
+      reader.take(withPrefix(name, prefix), shape, weight.parameter.data.subarray(offset, offset + size), less)
     }
     weight.parameter.touch()
   }
-  model.blocks.forEach((block, layer) => {
-    if (tensors.has(layerScalarName(layer))) block.layerScalar = take(layerScalarName(layer), [1])[0]
-  })
-  if (remaining.size > 0) {
-    const [first] = remaining
-    throw new CheckpointError(
-      folder,
-      `${remaining.size} tensors belong to no part of this model, the first is ${first}`,
-    )
-  }
 }
 
-/** What to look at when a name is not there. */
-function foreignHint(names: Set<string>): string | undefined {
-  const [first] = names
-  return first === undefined ? 'the file holds no more tensors' : `the file has ${first}; is it of this architecture?`
-}
-
-function layerScalarName(layer: number): string {
-  return `model.layers.${layer}.layer_scalar`
-}
-
-function toBf16(values: Float32Array, shape: number[]): StoredTensor {
-  const data = new Uint16Array(values.length)
-  kernels.convert(values, data, values.length)
-  return { dtype: 'BF16', shape, data }
-}
-
-function toFloats({ data }: StoredTensor): Float32Array {
-  if (data instanceof Float32Array) return data
-  const out = new Float32Array(data.length)
-  kernels.convert(data as Uint16Array, out, data.length)
-  return out
-}
-
-function writeJson(path: string, value: unknown): void {
-  writeFileSync(path, `${JSON.stringify(value, null, 2)}\n`)
-}
-
-function readJson(folder: string, name: string): unknown {
-  let text: string
-  try {
-    text = readFileSync(join(folder, name), 'utf8')
-  } catch (cause) {
-    throw new CheckpointError(folder, `${name} cannot be read`, { hint: 'is this the folder of a checkpoint?', cause })
-  }
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw new CheckpointError(folder, `${name} is not JSON`, { cause })
-  }
+function layerScalarName(layer: number, prefix: string): string {
+  return `${prefix}layers.${layer}.layer_scalar`
 }

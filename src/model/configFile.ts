@@ -1,7 +1,8 @@
 // config.json and generation_config.json as they are written: a config in the words of transformers.
 //
 // Everything is written out, so that nothing is left to the defaults of a class; fields that a family does not have are
-// left out. transformers checks kinds strictly: "none" is null, never 0.
+// left out. transformers checks kinds strictly: "none" is null, never 0, and a field of type float must not be written
+// as a whole number (30.0, not 30), which JSON.stringify would do.
 import type { ModelConfig } from './config.ts'
 import { families } from './family.ts'
 
@@ -36,6 +37,28 @@ export function configFile(config: ModelConfig, dtype: StoredAs): Record<string,
     drop('num_experts', 'top_k_experts', 'moe_intermediate_size', 'router_aux_loss_coef', 'router_z_loss_coef')
   }
   return file
+}
+
+/** Fields that are floats in transformers, in text and media configs. */
+const floatFields = [
+  'final_logit_softcapping',
+  'rms_norm_eps',
+  'initializer_range',
+  'rope_theta',
+  'factor',
+  'partial_rotary_factor',
+  'router_aux_loss_coef',
+  'router_z_loss_coef',
+  'residual_weight',
+  'attention_logit_cap',
+  'attention_invalid_logits_value',
+  'gradient_clipping',
+]
+const wholeFloat = new RegExp(`^(\\s*"(?:${floatFields.join('|')})": -?\\d+)(,?)$`, 'gm')
+
+/** The text of a config.json. */
+export function configText(file: Record<string, unknown>): string {
+  return `${JSON.stringify(file, null, 2).replace(wholeFloat, '$1.0$2')}\n`
 }
 
 /** The object of generation_config.json: how to sample, and where to stop. */

@@ -8,16 +8,22 @@
 // layer, and a window W sees w(w+1)/2 keys in its first rows and W after that. Counted causally, attention is
 // half of the 12*L*H*Q*T of PaLM's appendix B, which counts the whole square.
 import type { ModelConfig } from './config.ts'
+import { layerShapes, projectionRows } from './layers.ts'
 
 /** Weights of products that one token meets. */
 export function activeParameters(config: ModelConfig): number {
-  const { hidden_size: dim, head_dim: headDim } = config
-  const attention = 2 * dim * headDim * (config.num_attention_heads + config.num_key_value_heads)
-  const dense = 3 * dim * config.intermediate_size
+  const { hidden_size: dim, hidden_size_per_layer_input: width } = config
   const sparse = config.enable_moe_block
     ? dim * config.num_experts + 3 * dim * config.moe_intermediate_size * config.top_k_experts
     : 0
-  return config.num_hidden_layers * (attention + dense + sparse) + dim * config.vocab_size
+  // gate and projection in the layer, and its share of the projection for all layers
+  const perLayer = 3 * dim * width
+  let total = dim * config.vocab_size
+  for (const layer of layerShapes(config)) {
+    const attention = dim * (projectionRows(layer) + layer.heads * layer.headDim)
+    total += attention + 3 * dim * layer.inner + sparse + perLayer
+  }
+  return total
 }
 
 /** Mean number of keys that a query sees in a document of `time` tokens under a window. */
@@ -28,9 +34,10 @@ export function meanKeys(time: number, window = time): number {
 
 /** FLOPs of a token, forward and backward, in sequences of `time` tokens. */
 export function flopsPerToken(config: ModelConfig, time: number): number {
-  let keys = 0
-  for (const type of config.layer_types) {
-    keys += type === 'sliding_attention' ? meanKeys(time, config.sliding_window) : meanKeys(time)
+  let products = 0
+  for (const { type, heads, headDim } of layerShapes(config)) {
+    products +=
+      heads * headDim * (type === 'sliding_attention' ? meanKeys(time, config.sliding_window) : meanKeys(time))
   }
-  return 6 * activeParameters(config) + 12 * config.num_attention_heads * config.head_dim * keys
+  return 6 * activeParameters(config) + 12 * products
 }

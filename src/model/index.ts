@@ -19,15 +19,33 @@ export { multimodalPreset } from './multimodalPreset.ts'
 export { loadAnyModel, saveAnyModel } from './multimodalCheckpoint.ts'
 
 // ---- files ----
-export { CheckpointError, loadModel, type SaveOptions, saveModel, storedTensors } from './checkpoint.ts'
+export {
+  CheckpointError,
+  fillDecoder,
+  fillWeights,
+  loadModel,
+  modelTensors,
+  type SaveOptions,
+  saveModel,
+  storedTensors,
+  weightTensors,
+} from './checkpoint.ts'
+export { CheckpointReader } from './checkpointReader.ts'
+export { copyCompanions, storedValues, writeTensors } from './checkpointWriter.ts'
+export { configFile, configText, generationFile, type StoredAs } from './configFile.ts'
+export { type LayerShape, layerShapes } from './layers.ts'
 export { recoverFolder, replaceFolder } from './replaceFolder.ts'
 export {
+  openSafetensors,
   readSafetensors,
   type SafetensorsFile,
+  type SafetensorsReader,
   SafetensorsError,
   type StoredArray,
   type StoredDtype,
   type StoredTensor,
+  type TensorInfo,
+  type WritableTensor,
   writeSafetensors,
 } from './safetensors.ts'
 // ---- pictures and sounds as codes ----

@@ -12,15 +12,40 @@ const maxHeaderBytes = 100_000_000
 /** Arrays start at a multiple of this; the header is padded with spaces. */
 const alignment = 8
 
-/** Dtypes that this program stores, as the header names them. */
-export type StoredDtype = 'F32' | 'BF16' | 'I32'
+/** Dtypes that this program reads, as the header names them. It writes F32, BF16 and I32. */
+export type StoredDtype = 'F32' | 'BF16' | 'F16' | 'I32'
 export type StoredArray = Float32Array | Uint16Array | Int32Array
 
-/** One array of a file. BF16 is a Uint16Array of its bits. */
+/** One array of a file. BF16 and F16 are a Uint16Array of their bits. */
 export interface StoredTensor {
   dtype: StoredDtype
   shape: number[]
   data: StoredArray
+}
+
+/** An array to be written, or a function that makes it when its turn comes: a large model is never held twice. */
+export interface WritableTensor {
+  dtype: StoredDtype
+  shape: number[]
+  data: StoredArray | (() => StoredArray)
+}
+
+/** What a header says of an array. */
+export interface TensorInfo {
+  dtype: StoredDtype
+  shape: number[]
+}
+
+/** An open file, of which arrays are read one at a time. */
+export interface SafetensorsReader {
+  readonly path: string
+  readonly infos: ReadonlyMap<string, TensorInfo>
+  readonly metadata: Record<string, string>
+  /** All of an array. */
+  read(name: string): StoredTensor
+  /** Elements from .. from+count-1 of an array, without reading the others. */
+  readRange(name: string, from: number, count: number): StoredArray
+  [Symbol.dispose](): void
 }
 
 /** What a file holds. */
@@ -37,7 +62,8 @@ export class SafetensorsError extends PolluxError {
   }
 }
 
-const bytesPerElement: Record<StoredDtype, number> = { F32: 4, BF16: 2, I32: 4 }
+/** Bytes of one element as it is stored. */
+export const storedBytes: Record<StoredDtype, number> = { F32: 4, BF16: 2, F16: 2, I32: 4 }
 
 interface Entry {
   name: string
@@ -55,14 +81,18 @@ interface Entry {
  */
 export function writeSafetensors(
   path: string,
-  tensors: Map<string, StoredTensor>,
+  tensors: ReadonlyMap<string, WritableTensor>,
   metadata: Record<string, string> = {},
 ): void {
   const header = buildHeader(path, tensors, metadata)
   const file = openSync(path, 'w')
   try {
     writeAll(file, header)
-    for (const tensor of tensors.values()) writeAll(file, asBytes(tensor.data))
+    for (const [name, { dtype, shape, data }] of tensors) {
+      const array = typeof data === 'function' ? data() : data
+      checkBytes(path, name, { dtype, shape }, array)
+      writeAll(file, asBytes(array))
+    }
     fsyncSync(file)
   } finally {
     closeSync(file)
@@ -71,20 +101,15 @@ export function writeSafetensors(
 
 function buildHeader(
   path: string,
-  tensors: Map<string, StoredTensor>,
+  tensors: ReadonlyMap<string, WritableTensor>,
   metadata: Record<string, string>,
 ): Uint8Array<ArrayBuffer> {
   const header: Record<string, unknown> = {}
   if (Object.keys(metadata).length > 0) header.__metadata__ = metadata
   let offset = 0
   for (const [name, tensor] of tensors) {
-    const bytes = product(tensor.shape) * bytesPerElement[tensor.dtype]
-    if (bytes !== tensor.data.byteLength) {
-      throw new SafetensorsError(
-        path,
-        `${name}: ${tensor.dtype} [${tensor.shape}] needs ${bytes} bytes, got ${tensor.data.byteLength}`,
-      )
-    }
+    const bytes = product(tensor.shape) * storedBytes[tensor.dtype]
+    if (typeof tensor.data !== 'function') checkBytes(path, name, tensor, tensor.data)
     header[name] = { dtype: tensor.dtype, shape: tensor.shape, data_offsets: [offset, offset + bytes] }
     offset += bytes
   }
@@ -97,12 +122,30 @@ function buildHeader(
   return out
 }
 
+function checkBytes(path: string, name: string, { dtype, shape }: TensorInfo, data: StoredArray): void {
+  const bytes = product(shape) * storedBytes[dtype]
+  if (bytes === data.byteLength) return
+  throw new SafetensorsError(path, `${name}: ${dtype} [${shape}] needs ${bytes} bytes, got ${data.byteLength}`)
+}
+
 /**
  * Reads a whole file.
  *
  * @throws SafetensorsError saying what is wrong with it
  */
 export function readSafetensors(path: string): SafetensorsFile {
+  using file = openSafetensors(path)
+  const tensors = new Map<string, StoredTensor>()
+  for (const name of file.infos.keys()) tensors.set(name, file.read(name))
+  return { tensors, metadata: file.metadata }
+}
+
+/**
+ * Opens a file and checks its header; arrays are read when they are asked for. Close it (`using`).
+ *
+ * @throws SafetensorsError saying what is wrong with it
+ */
+export function openSafetensors(path: string): SafetensorsReader {
   let file: number
   try {
     file = openSync(path, 'r')
@@ -111,12 +154,34 @@ export function readSafetensors(path: string): SafetensorsFile {
   }
   try {
     const { entries, metadata, dataStart } = readHeader(path, file)
-    const tensors = new Map<string, StoredTensor>()
-    for (const entry of entries) tensors.set(entry.name, readTensor(path, file, entry, dataStart))
-    return { tensors, metadata }
-  } finally {
+    const byName = new Map(entries.map((entry) => [entry.name, entry]))
+    const readRange = (name: string, from: number, count: number): StoredArray => {
+      const entry = byName.get(name)
+      if (!entry) throw new SafetensorsError(path, `${name}: is not in the file`)
+      const data = newArray(entry.dtype, count)
+      readAll(path, file, asBytes(data), dataStart + entry.begin + from * storedBytes[entry.dtype])
+      return data
+    }
+    return {
+      path,
+      infos: byName,
+      metadata,
+      readRange,
+      read(name) {
+        const { dtype, shape } = byName.get(name) ?? { dtype: 'F32', shape: [] }
+        return { dtype, shape, data: readRange(name, 0, product(shape)) }
+      },
+      [Symbol.dispose]: () => closeSync(file),
+    }
+  } catch (error) {
     closeSync(file)
+    throw error
   }
+}
+
+function newArray(dtype: StoredDtype, count: number): StoredArray {
+  if (dtype === 'F32') return new Float32Array(count)
+  return dtype === 'I32' ? new Int32Array(count) : new Uint16Array(count)
 }
 
 function readHeader(path: string, file: number) {
@@ -159,14 +224,14 @@ function checkEntry(path: string, name: string, value: unknown): Entry {
   }
   if (!isRecord(value)) return fail('entry must be an object')
   const { dtype, shape, data_offsets: offsets } = value
-  if (dtype !== 'F32' && dtype !== 'BF16' && dtype !== 'I32') {
-    return fail(`dtype must be F32, BF16 or I32, got ${JSON.stringify(dtype)}`)
+  if (dtype !== 'F32' && dtype !== 'BF16' && dtype !== 'F16' && dtype !== 'I32') {
+    return fail(`dtype must be F32, BF16, F16 or I32, got ${JSON.stringify(dtype)}`)
   }
   if (!isSizes(shape)) return fail(`shape must be whole numbers, got ${JSON.stringify(shape)}`)
   if (!areWhole(offsets) || offsets.length !== 2) {
     return fail(`data_offsets must be two whole numbers, got ${JSON.stringify(offsets)}`)
   }
-  const bytes = product(shape) * bytesPerElement[dtype]
+  const bytes = product(shape) * storedBytes[dtype]
   const [begin, end] = offsets
   if (end - begin !== bytes) {
     return fail(`${dtype} [${shape}] takes ${bytes} bytes, but data_offsets [${offsets}] hold ${end - begin}`)
@@ -185,18 +250,6 @@ function checkTiling(path: string, entries: Entry[], dataBytes: number): void {
   if (expected !== dataBytes) {
     throw new SafetensorsError(path, `data section must have ${expected} bytes, got ${dataBytes} (truncated?)`)
   }
-}
-
-function readTensor(path: string, file: number, entry: Entry, dataStart: number): StoredTensor {
-  const count = product(entry.shape)
-  const data =
-    entry.dtype === 'F32'
-      ? new Float32Array(count)
-      : entry.dtype === 'I32'
-        ? new Int32Array(count)
-        : new Uint16Array(count)
-  readAll(path, file, asBytes(data), dataStart + entry.begin)
-  return { dtype: entry.dtype, shape: entry.shape, data }
 }
 
 function readAll(path: string, file: number, into: Uint8Array<ArrayBuffer>, position: number): void {
