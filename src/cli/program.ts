@@ -1,5 +1,6 @@
 // The `pollux` program: its commands, and how mistakes on the command line are worded.
 import { Command } from 'commander'
+import { addInspect } from './inspect.ts'
 import { addRuns } from './runs.ts'
 import { addSample } from './sample.ts'
 import { addTrain } from './train.ts'
@@ -23,6 +24,7 @@ Examples:
   $ npx pollux train --data notes/ --minutes 30    on your own text
   $ npx pollux sample --prompt "import { "         the newest run continues a text
   $ npx pollux runs                                what there is
+  $ npx pollux inspect gemma-4-26b-a4b             what a model holds, uses, costs and keeps
 
 Environment:
   POLLUX_THREADS=N   threads of the kernels        POLLUX_ISA=NAME   scalar, avx2, avx512, avx512bf16, amx, neon
@@ -32,6 +34,7 @@ Environment:
   addTrain(program)
   addSample(program)
   addRuns(program)
+  addInspect(program)
   return program
 }
 
