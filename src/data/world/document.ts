@@ -3,9 +3,13 @@
 import { didYouMean, PolluxError, Rng } from '../../util/index.ts'
 import type { MediaPart } from '../mediaPart.ts'
 import { hashIntegers } from '../permutation.ts'
+import { arithmeticTask } from './arithmeticTask.ts'
+import { clipTask } from './clipTask.ts'
 import { planOf } from './contentSplit.ts'
+import { digitsTask, sayTask } from './digitTask.ts'
 import { drawTask } from './drawTask.ts'
 import { editTask } from './editTask.ts'
+import { factsTask } from './factsTask.ts'
 import { sceneTask } from './sceneTask.ts'
 import { playTask, tonesTask } from './toneTask.ts'
 import { worldTasks, type Task, type WorldQuestion, type WorldSplit, type WorldTask } from './types.ts'
@@ -14,9 +18,14 @@ import { worldTasks, type Task, type WorldQuestion, type WorldSplit, type WorldT
 const tasks: Record<WorldTask, Task<unknown>> = {
   scene: sceneTask as Task<unknown>,
   tones: tonesTask as Task<unknown>,
+  digits: digitsTask as Task<unknown>,
+  clip: clipTask as Task<unknown>,
   draw: drawTask as Task<unknown>,
   edit: editTask as Task<unknown>,
   play: playTask as Task<unknown>,
+  say: sayTask as Task<unknown>,
+  arithmetic: arithmeticTask as Task<unknown>,
+  facts: factsTask as Task<unknown>,
 }
 
 /** Shares of the tasks; any positive scale, and tasks left out do not occur. */
@@ -25,9 +34,14 @@ export type WorldMixture = Partial<Record<WorldTask, number>>
 const defaultMixture: WorldMixture = {
   scene: 30,
   tones: 10,
+  digits: 12,
+  clip: 12,
   draw: 12,
   edit: 12,
-  play: 4,
+  play: 3,
+  say: 3,
+  arithmetic: 3,
+  facts: 3,
 }
 
 /**

@@ -4,6 +4,7 @@ export type { WorldMixture } from './document.ts'
 export { worldTasks } from './types.ts'
 export type { WorldQuestion, WorldSplit, WorldTask, WorldTruth } from './types.ts'
 export type { Cell, Color, Relation, Scene, SceneObject, Shape, Size } from './scene.ts'
+export type { ClipPlan, ClipSound, Motion } from './clipTask.ts'
 export { renderScene } from './render.ts'
 
 // ---- checkers of what a model draws and plays ----
@@ -11,3 +12,4 @@ export type { Wanted, WantedObject } from './wanted.ts'
 export { readScene } from './readScene.ts'
 export type { FoundObject } from './readScene.ts'
 export { judgeScene } from './judgeScene.ts'
+export { readSaid, readTones } from './readSound.ts'

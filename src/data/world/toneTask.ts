@@ -34,26 +34,36 @@ export function addTone(
   harmonics: readonly number[],
   phase = 0,
 ): void {
-  let turns = phase
-  let step = hertz[0] / worldRate
-  const change = (hertz[1] - hertz[0]) / worldRate / length
+  // the sine and cosine of the angle, and of its step, are turned along instead of computed for each sample
+  let [sine, cosine] = unit(phase)
+  let [stepSine, stepCosine] = unit(hertz[0] / worldRate)
+  const [bendSine, bendCosine] = unit((hertz[1] - hertz[0]) / worldRate / length)
+  const bends = hertz[0] !== hertz[1]
   for (let i = 0; i < length; i++) {
     const swell = Math.min(1, (i + 0.5) / ramp, (length - i - 0.5) / ramp)
-    const angle = 2 * Math.PI * turns
-    // sin(k x) by the recurrence of Chebyshev: one sine and one cosine for all harmonics
-    const twice = 2 * Math.cos(angle)
-    let [before, now] = [0, Math.sin(angle)]
-    let value = 0
+    // sin(k x) for every harmonic k by the recurrence of Chebyshev
+    let [before, now, value] = [0, sine, 0]
     for (let k = 0; k < harmonics.length; k++) {
       value += harmonics[k] * now
-      const next = twice * now - before
+      const next = 2 * cosine * now - before
       before = now
       now = next
     }
     samples[start + i] += swell * value
-    turns += step
-    step += change
+    const turned = sine * stepCosine + cosine * stepSine
+    cosine = cosine * stepCosine - sine * stepSine
+    sine = turned
+    if (bends) {
+      const bent = stepSine * bendCosine + stepCosine * bendSine
+      stepCosine = stepCosine * bendCosine - stepSine * bendSine
+      stepSine = bent
+    }
   }
+}
+
+/** Sine and cosine of an angle in turns. */
+function unit(turns: number): [number, number] {
+  return [Math.sin(2 * Math.PI * turns), Math.cos(2 * Math.PI * turns)]
 }
 
 /** The one sound of a tune: 160 ms a note, nothing random. */

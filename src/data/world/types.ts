@@ -2,11 +2,23 @@
 import type { Rng } from '../../util/index.ts'
 import type { Picture, Sound } from '../../media/index.ts'
 import type { MediaPart } from '../mediaPart.ts'
+import type { ClipPlan } from './clipTask.ts'
 import type { Scene } from './scene.ts'
 import type { Wanted } from './wanted.ts'
 
 /** Every task of the world, in a fixed order: the place of a name is part of the seed of its items. */
-export const worldTasks = ['scene', 'tones', 'draw', 'edit', 'play'] as const
+export const worldTasks = [
+  'scene',
+  'tones',
+  'digits',
+  'clip',
+  'draw',
+  'edit',
+  'play',
+  'say',
+  'arithmetic',
+  'facts',
+] as const
 export type WorldTask = (typeof worldTasks)[number]
 export type WorldSplit = 'train' | 'test'
 
@@ -24,6 +36,8 @@ export interface WorldTruth {
   digits?: number[]
   /** play, say: the sound of training. */
   sound?: Sound
+  /** clip: what moves, where to, and what is heard. */
+  clip?: ClipPlan
 }
 
 /** Something to ask. */
@@ -41,8 +55,11 @@ export interface WorldQuestion {
 export interface Task<Plan> {
   /** Draws a content. `seed` is the seed of the world, for tasks whose world is drawn from it. */
   plan(rng: Rng, split: WorldSplit, seed: number): Plan
-  /** Names the content: equal contents have equal signatures. Undefined: so few of its kind that all are for training. */
-  signature(plan: Plan): string | undefined
+  /**
+   * Names the content: equal contents have equal signatures. Undefined: so few of its kind that all are for training.
+   * A task without this splits by its words, in `document` and `questions`.
+   */
+  signature?(plan: Plan): string | undefined
   document(plan: Plan, rng: Rng, split: WorldSplit): MediaPart[]
   questions(plan: Plan, rng: Rng, split: WorldSplit): WorldQuestion[]
 }
