@@ -26,6 +26,9 @@ export { type Capacity, isCapacitySpec, parseCapacity } from './capacity.ts'
 // ---- the model ----
 export { Block, type BlockContext, type BlockInputs, type BlockResult } from './block.ts'
 export { Decoder, type DecoderInput, type ForwardOptions, type HiddenResult, type LossResult } from './decoder.ts'
+// ---- media ----
+export { AudioEmbedder, type AudioEmbedderShape } from './embedders/audio.ts'
+export { type EmbedOptions, VisionEmbedder, type VisionEmbedderShape } from './embedders/vision.ts'
 // ---- files ----
 export {
   CheckpointError,

@@ -1,6 +1,9 @@
 // Initial values of every weight, in one place.
 import type { Rng } from '../util/index.ts'
-import type { Weight } from './weight.ts'
+import type { Role, Weight } from './weight.ts'
+
+/** Roles whose values are drawn. */
+const drawn: ReadonlySet<Role> = new Set<Role>(['matrix', 'experts', 'embedding', 'router', 'positions'])
 
 export interface InitOptions {
   /** Standard deviation of matrices and embedding (initializer_range). Default 0.02. */
@@ -19,14 +22,16 @@ export interface InitOptions {
  * | norm      | 1                                                                            |
  * | postNorm  | 1                                                                            |
  * | scale     | 1                                                                            |
+ * | bias      | 0                                                                            |
+ * | positions | N(0, std^2)                                                                  |
  */
 export function initialise(weights: Iterable<Weight>, rng: Rng, { std = 0.02 }: InitOptions = {}): void {
   for (const { parameter, role } of weights) {
     const data = parameter.data
-    if (role === 'matrix' || role === 'experts' || role === 'embedding' || role === 'router') {
+    if (drawn.has(role)) {
       for (let i = 0; i < data.length; i++) data[i] = std * rng.normal()
     } else {
-      data.fill(1)
+      data.fill(role === 'bias' ? 0 : 1)
     }
     parameter.touch()
   }

@@ -21,6 +21,10 @@ export type Role =
   | 'router'
   /** Vector of learned factors. */
   | 'scale'
+  /** Vector of learned offsets. */
+  | 'bias'
+  /** Learned places of a grid, [P, 2, D]. */
+  | 'positions'
 
 /** `count` matrices [rows, cols] back to back, from element `offset` of the parameter on. */
 export interface MatrixPart {
@@ -69,7 +73,17 @@ export function gatedExpertsWeight(name: string, experts: number, inner: number,
   return { parameter: new Parameter(name, [experts, 2 * inner, dim]), role: 'experts', parts }
 }
 
-/** A vector of factors. */
-export function vectorWeight(name: string, size: number, role: 'norm' | 'postNorm' | 'scale', storedLess = 0): Weight {
+/** A vector of factors or offsets; `storedLess` as in Weight. */
+export function vectorWeight(
+  name: string,
+  size: number,
+  role: 'norm' | 'postNorm' | 'scale' | 'bias',
+  storedLess = 0,
+): Weight {
   return { parameter: new Parameter(name, [size]), role, parts: [], storedLess }
+}
+
+/** Tables of learned places, one an axis: looked up and added, never multiplied. */
+export function positionsWeight(name: string, shape: number[]): Weight {
+  return { parameter: new Parameter(name, shape), role: 'positions', parts: [] }
 }

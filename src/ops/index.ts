@@ -6,6 +6,8 @@ export { type Columns, joinColumns, reshape } from './columns.ts'
 export { embedding, type EmbeddingOptions } from './embedding.ts'
 export { add, cast, mul, scale, sum } from './elementwise.ts'
 export { replaceRows, takeRows } from './rows.ts'
+export { addBias, layerNorm, type LayerNormOptions } from './layerNorm.ts'
+export { addGridPositions, type GridTableLayout } from './gridPositions.ts'
 
 // ---- attention ----
 export { queryHeads, type QueryHeadsOptions, splitHeads, type SplitHeadsOptions } from './splitHeads.ts'

@@ -10,7 +10,7 @@ import { Muon } from './muon.ts'
 
 export interface OptimizerOptions {
   kind: 'muon' | 'adamw'
-  /** Decoupled decay of matrices and router; embeddings, norms and scales are never decayed. */
+  /** Decoupled decay of matrices and router; tables, norms, scales and biases are never decayed. */
   weightDecay: number
   /** Arithmetic of Newton-Schulz. */
   compute?: Compute
@@ -23,7 +23,7 @@ export interface Update {
   gradScale: number
 }
 
-/** Roles that decay; embeddings, norms and scales do not. */
+/** Roles that decay; tables, norms, scales and biases do not. */
 const decayed: ReadonlySet<Role> = new Set<Role>(['matrix', 'experts', 'router'])
 
 export class Optimizer {
