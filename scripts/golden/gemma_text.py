@@ -6,6 +6,9 @@ A folder a variant: config.json and model.safetensors as `save_pretrained` write
   ids [2, T] i32, logits [2, T, V]                  plain text, T longer than the sliding window
   block_end [2, T] i32, logits_blocks [2, T, V]     the same ids where some rows form image blocks (Gemma 4, "vision"):
                                                     such rows see each other both ways in sliding layers only
+  soft_rows [N] i32 (of the 2*T rows), soft [N, D], logits_soft [2, T, V]
+                                                    the same ids with soft tokens in some rows (models with per-layer
+                                                    inputs, whose table is read at the pad id there)
 Every weight is random, factors of norms and constants too, so that none hides behind a 1. Needs torch and transformers
 (made with transformers 5.24.0); the program and its tests never do.
 """
@@ -25,6 +28,7 @@ from transformers import (
     Gemma4UnifiedForCausalLM,
     Gemma4UnifiedTextConfig,
 )
+from transformers.models.gemma4.modeling_gemma4 import create_masks_for_vision_model
 
 SLIDING, FULL = "sliding_attention", "full_attention"
 COMMON = dict(
@@ -91,7 +95,7 @@ VARIANTS = {
             num_hidden_layers=6,
             layer_types=[SLIDING, SLIDING, FULL, SLIDING, SLIDING, FULL],
             num_kv_shared_layers=3,
-            **PER_LAYER,
+            **{**PER_LAYER, "intermediate_size": 40},
         ),
     ),
     "unified-12b": (
@@ -153,6 +157,37 @@ def masks(block_end, window):
     return {SLIDING: additive(sliding), FULL: additive(full)}
 
 
+def check_masks(config):
+    """Our masks are those of transformers where both define one: blocks no longer than the window. (In longer ones it lets
+    a row see any later row of its block; the JAX implementation, and so we, keep |distance| < window.)"""
+    block_end = torch.full((1, TIME), -1)
+    block_end[0, 4:10], block_end[0, 12:20] = 9, 19
+    blocks = torch.where(block_end >= 0, block_end, torch.tensor(-1))
+    embeddings = torch.zeros(1, TIME, config.hidden_size)
+    theirs = create_masks_for_vision_model(config, embeddings, None, None, None, blocks)
+    ours = masks(block_end, config.sliding_window)
+    for kind, mask in theirs.items():
+        # no mask stands for plain causal
+        if mask is None:
+            mask = masks(torch.full((1, TIME), -1), TIME)[FULL]
+        assert torch.equal(mask == 0, ours[kind] == 0), f"{kind}: masks differ"
+
+
+def with_soft_tokens(model, ids):
+    rows = torch.tensor([3, 4, 5, 6, TIME + 10, TIME + 11])
+    soft = torch.randn(len(rows), model.config.hidden_size, generator=torch.Generator().manual_seed(5)) * 3
+    text = model.model
+    with torch.no_grad():
+        embeddings = text.embed_tokens(ids)
+        embeddings.view(-1, embeddings.shape[-1])[rows] = soft
+        padded = ids.clone()
+        padded.view(-1)[rows] = model.config.pad_token_id
+        per_layer = text.get_per_layer_inputs(padded)
+        hidden = text(inputs_embeds=embeddings, per_layer_inputs=per_layer).last_hidden_state
+        logits = torch.tanh(model.lm_head(hidden) / model.config.final_logit_softcapping)
+    return {"soft_rows": rows.int(), "soft": soft, "logits_soft": logits * model.config.final_logit_softcapping}
+
+
 def main(out):
     for name, (model_class, config) in VARIANTS.items():
         torch.manual_seed(1)
@@ -167,6 +202,7 @@ def main(out):
         with torch.no_grad():
             golden = {"ids": ids.int(), "logits": model(ids).logits}
             if getattr(config, "use_bidirectional_attention", None) == "vision":
+                check_masks(config)
                 # blocks of 6 and 12 rows (longer than the window), and one that begins the sequence
                 block_end = torch.full((2, TIME), -1)
                 block_end[0, 4:10], block_end[0, 12:24] = 9, 23
@@ -174,6 +210,8 @@ def main(out):
                 hidden = model.model(ids, attention_mask=masks(block_end, config.sliding_window)).last_hidden_state
                 logits = torch.tanh(model.lm_head(hidden) / config.final_logit_softcapping)
                 golden |= {"block_end": block_end.int(), "logits_blocks": logits * config.final_logit_softcapping}
+        if name == "e4b":
+            golden |= with_soft_tokens(model, ids)
         save_file({key: value.contiguous() for key, value in golden.items()}, folder / "golden.safetensors")
         size = sum(file.stat().st_size for file in folder.iterdir())
         largest = golden["logits"].abs().max().item()

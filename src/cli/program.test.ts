@@ -11,7 +11,7 @@ const flagsOf = (command: string) =>
 // A change here is a change of what people and scripts type: it needs a line in the release notes.
 describe('the surface of the command line', () => {
   it('has these commands', () => {
-    expect(buildProgram().commands.map((command) => command.name())).toEqual(['train', 'sample', 'runs'])
+    expect(buildProgram().commands.map((command) => command.name())).toEqual(['train', 'sample', 'runs', 'inspect'])
   })
 
   it('has these flags on train', () => {
@@ -39,6 +39,10 @@ describe('the surface of the command line', () => {
 
   it('has these flags on runs', () => {
     expect(flagsOf('runs')).toEqual(['--out <dir>', '--json'])
+  })
+
+  it('has these flags on inspect', () => {
+    expect(flagsOf('inspect')).toEqual(['--context <n>', '--out <dir>', '--json'])
   })
 
   it('takes the presets that the model has', () => {

@@ -1,6 +1,7 @@
 // The `pollux` program: its commands, and how mistakes on the command line are worded.
 import { Command } from 'commander'
 import { addEval } from './eval.ts'
+import { addInspect } from './inspect.ts'
 import { addRuns } from './runs.ts'
 import { addSample } from './sample.ts'
 import { addTrain } from './train.ts'
@@ -26,6 +27,7 @@ Examples:
   $ npx pollux train --world --minutes 10          pictures, sound, video and drawing
   $ npx pollux eval --world                        what the newest run has learnt of it
   $ npx pollux runs                                what there is
+  $ npx pollux inspect gemma-4-26b-a4b             what a model holds, uses, costs and keeps
 
 Environment:
   POLLUX_THREADS=N   threads of the kernels        POLLUX_ISA=NAME   scalar, avx2, avx512, avx512bf16, amx, neon
@@ -36,6 +38,7 @@ Environment:
   addSample(program)
   addEval(program)
   addRuns(program)
+  addInspect(program)
   return program
 }
 

@@ -204,7 +204,7 @@ function bothWays(given: Given, modelType: ModelType, defaults: FamilyDefaults):
 function queryScalar(given: Given, modelType: ModelType, defaults: FamilyDefaults): number | null {
   const field = 'query_pre_attn_scalar'
   if (modelType !== 'gemma3_text') return null
-  const value = number(given, field, defaults[field] ?? undefined)
+  const value = number({ [field]: given[field] ?? undefined }, field, defaults[field] ?? 256)
   if (value <= 0) throw new ConfigError(field, 'above 0', value)
   return value
 }

@@ -71,6 +71,25 @@ test('what full layers have of their own is read in both of the forms that trans
   expect(num_global_key_value_heads).toBe(2)
 })
 
+test('a config.json that was written before families had names of their own still reads', () => {
+  const old = {
+    ...{ model_type: 'gemma4_text', architectures: ['Gemma4ForCausalLM'], vocab_size: 320, hidden_size: 32 },
+    ...{ num_hidden_layers: 2, layer_types: ['sliding_attention', 'full_attention'], sliding_window: 8 },
+    ...{ num_attention_heads: 2, num_key_value_heads: 1, head_dim: 16, intermediate_size: 32 },
+    ...{ enable_moe_block: true, num_experts: 4, top_k_experts: 2, moe_intermediate_size: 16, rms_norm_eps: 0.000001 },
+    rope_parameters: {
+      sliding_attention: { rope_type: 'default', rope_theta: 10000, partial_rotary_factor: 1 },
+      full_attention: { rope_type: 'proportional', rope_theta: 1000000, partial_rotary_factor: 0.25 },
+    },
+    ...{ final_logit_softcapping: 30, tie_word_embeddings: true, max_position_embeddings: 32, initializer_range: 0.02 },
+    ...{ hidden_activation: 'gelu_pytorch_tanh', router_aux_loss_coef: 0.01, router_z_loss_coef: 0.001 },
+    ...{ bos_token_id: null, eos_token_id: null, pad_token_id: null, global_head_dim: 16 },
+    ...{ num_global_key_value_heads: 1, hidden_size_per_layer_input: 0, num_kv_shared_layers: 0 },
+    ...{ use_double_wide_mlp: false, attention_k_eq_v: false, attention_bias: false, dtype: 'bfloat16' },
+  }
+  expect(parseConfig(old)).toEqual({ ...preset('micro').config, use_bidirectional_attention: null })
+})
+
 test.each([
   [{ per_layer_config: { '0': { head_dim: 16 } } }, /per_layer_config\.0 must be the number of a full_attention layer/],
   [{ per_layer_config: { '5': { sliding_window: 4 } } }, /per_layer_config\.5\.sliding_window must be left out/],

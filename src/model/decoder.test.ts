@@ -1,6 +1,6 @@
 // Shapes: R rows, D width, V vocabulary.
 import { describe, expect, test } from 'vitest'
-import { memoryScope, Tape } from '../tensor/index.ts'
+import { fromArray, memoryScope, Tape } from '../tensor/index.ts'
 import { randomBatch } from '../testing/index.ts'
 import { Rng } from '../util/index.ts'
 import { parseConfig, type ModelConfig } from './config.ts'
@@ -161,6 +161,66 @@ describe.each(variants)('the %s decoder', (_, config) => {
     expect(Math.abs(loss({ compute: 'bf16' }) / reference - 1)).toBeLessThan(0.03)
     expect(Math.abs(loss({ compute: 'bf16', residual: 'bf16' }) / reference - 1)).toBeLessThan(0.05)
   })
+})
+
+test('soft tokens get the gradient of finite differences, through the stream and through per-layer inputs', () => {
+  const config = variants.find(([name]) => name === 'per-layer, shared')![1]
+  const model = randomModel(config)
+  const shape = { batch: 1, time: 12 }
+  const batch = randomBatch(new Rng(6), { ...shape, vocab: config.vocab_size })
+  const rows = Int32Array.of(2, 3, 7)
+  const rng = new Rng(9)
+  const values = Float32Array.from({ length: 3 * config.hidden_size }, () => rng.normal())
+  const direction = values.map(() => rng.normal())
+  const gradient = new Float32Array(values.length)
+  const lossAt = (t: number): number => {
+    using _scope = memoryScope()
+    const moved = values.map((value, i) => value + t * direction[i])
+    const soft = [{ rows, values: fromArray(moved, [3, config.hidden_size], { requiresGrad: t === 0 }) }]
+    using tape = new Tape()
+    const { loss, rowLoss } = model.loss({ ...batch, ...shape, soft }, batch.targets, exact)
+    if (t === 0) {
+      tape.backward(loss)
+      gradient.set(soft[0].values.grad!.floats)
+    }
+    return rowLoss.reduce((sum, each) => sum + each, 0) / batch.targets.filter((target) => target >= 0).length
+  }
+  lossAt(0)
+  const slope = gradient.reduce((sum, g, i) => sum + g * direction[i], 0)
+  const difference = (lossAt(1e-3) - lossAt(-1e-3)) / 2e-3
+  expect(Math.abs(slope)).toBeGreaterThan(0.01)
+  expect(Math.abs(difference / slope - 1)).toBeLessThan(0.03)
+})
+
+test('image blocks are for models that let pictures see themselves both ways', () => {
+  const shape = { batch: 1, time: 12 }
+  const ids = randomBatch(new Rng(6), { ...shape, vocab: micro.vocab_size }).ids
+  const blockEnd = new Int32Array(12).fill(-1).fill(8, 3, 9)
+  const hidden = (config: ModelConfig, input: { blockEnd?: Int32Array }): Float32Array => {
+    using _scope = memoryScope()
+    return randomModel(config)
+      .forward({ ids, ...shape, ...input }, exact)
+      .hidden.toFloat32()
+  }
+  const causal = parseConfig({ ...micro, use_bidirectional_attention: null })
+  expect(hidden(causal, { blockEnd })).toEqual(hidden(causal, {}))
+  expect(hidden(micro, { blockEnd })).not.toEqual(hidden(micro, {}))
+})
+
+test('rotary tables grow with the text and give an early row what it had', () => {
+  const config = parseConfig({ ...micro, max_position_embeddings: 2048 })
+  const model = randomModel(config)
+  const ids = randomBatch(new Rng(6), { batch: 1, time: 700, vocab: config.vocab_size }).ids
+  const row = (time: number): Float32Array => {
+    using _scope = memoryScope()
+    return model
+      .forward({ ids: ids.slice(0, time), batch: 1, time }, exact)
+      .hidden.toFloat32()
+      .slice(0, 32)
+  }
+  const first = row(20)
+  expect(row(700)).toEqual(first)
+  expect(row(20)).toEqual(first)
 })
 
 test('input that does not fit is refused by name and number', () => {

@@ -10,6 +10,19 @@ export {
 } from './config.ts'
 export { type Preset, type PresetName, preset, presetForDepth, presetNames } from './presets.ts'
 export { activeParameters, flopsPerToken, meanKeys } from './flops.ts'
+export { type ConfigName, configNames, namedConfig } from './namedConfigs.ts'
+// ---- on paper ----
+export {
+  accountFor,
+  type CacheShare,
+  type ModelAccount,
+  type Part,
+  parts,
+  type PartSize,
+  type WeightDtype,
+  weightBytes,
+} from './account.ts'
+export { type Capacity, isCapacitySpec, parseCapacity } from './capacity.ts'
 // ---- the model ----
 export { Block, type BlockContext, type BlockInputs, type BlockResult } from './block.ts'
 export { Decoder, type DecoderInput, type ForwardOptions, type HiddenResult, type LossResult } from './decoder.ts'

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
 import { type Decoder, loadModel, readSafetensors, saveModel, writeSafetensors } from '../../src/model/index.ts'
-import { memoryScope } from '../../src/tensor/index.ts'
+import { fromArray, memoryScope } from '../../src/tensor/index.ts'
 
 const folder = fileURLToPath(new URL('./gemma', import.meta.url))
 const variants = readdirSync(folder)
@@ -82,6 +82,23 @@ describe.each(variants)('the %s variant', (variant) => {
     writeSafetensors(join(nested, 'model.safetensors'), renamed)
     expect(largestDifference(logits(loadModel(nested), { ids, ...shape }), expected)).toBeLessThan(allowed)
   })
+})
+
+test('soft tokens enter per-layer inputs through the embedding, and their rows of the table are that of padding', () => {
+  const { tensors } = readSafetensors(join(folder, 'e4b/golden.safetensors'))
+  const { shape, ids, logits: expected } = golden('e4b')
+  const rows = tensors.get('soft_rows')!.data as Int32Array
+  const { data, shape: softShape } = tensors.get('soft')!
+  using _scope = memoryScope()
+  const values = fromArray(data as Float32Array, softShape)
+  const model = loadModel(join(folder, 'e4b'))
+  const found = logits(model, { ids, ...shape, soft: [{ rows, values }] })
+  expect(largestDifference(found, tensors.get('logits_soft')!.data as Float32Array)).toBeLessThan(allowed)
+  expect(largestDifference(found, expected)).toBeGreaterThan(0.1)
+  // what id a placeholder has makes no difference
+  const other = ids.slice()
+  for (const row of rows) other[row] = 100
+  expect(logits(model, { ids: other, ...shape, soft: [{ rows, values }] })).toEqual(found)
 })
 
 test('keys and values that a file holds for layers which share them are passed over', () => {
