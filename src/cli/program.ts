@@ -1,6 +1,7 @@
 // The `pollux` program: its commands, and how mistakes on the command line are worded.
 import { Command } from 'commander'
 import { addInspect } from './inspect.ts'
+import { addMediaTokenizer } from './mediaTokenizer.ts'
 import { addRuns } from './runs.ts'
 import { addSample } from './sample.ts'
 import { addTrain } from './train.ts'
@@ -35,6 +36,7 @@ Environment:
   addSample(program)
   addRuns(program)
   addInspect(program)
+  addMediaTokenizer(program)
   return program
 }
 
