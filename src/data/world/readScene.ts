@@ -157,6 +157,7 @@ function cellAt(x: number, y: number, side: number): Cell {
 /** The best shape and size for a piece. */
 function describe(piece: number[], cover: Float32Array, color: Int8Array, side: number): FoundObject {
   const own = windowOf(piece, cover, color, side)
+  const mass = own.reduce((sum, value) => sum + value, 0)
   const box = boxOf(piece, side)
   const middle = [(box.left + box.right) / 2, (box.top + box.bottom) / 2].map((value) => Math.round(value * 2) / 2)
   let best: FoundObject | undefined
@@ -166,7 +167,7 @@ function describe(piece: number[], cover: Float32Array, color: Int8Array, side: 
         const x = middle[0] + ((step % 5) - 2) / 2
         const y = middle[1] + (Math.floor(step / 5) - 2) / 2
         for (const soft of [false, true]) {
-          const fit = overlap(own, template(shape, size, x, y, side, soft))
+          const fit = overlap(own, mass, side, template(shape, size, x % 1, y % 1, soft), Math.floor(x), Math.floor(y))
           if (best !== undefined && fit <= best.fit) continue
           best = { color: colors[color[piece[0]]], shape, size, cell: cellAt(x, y, side), x, y, fit }
         }
@@ -192,47 +193,53 @@ function windowOf(piece: number[], cover: Float32Array, color: Int8Array, side: 
   return own
 }
 
-const templates = new Map<string, Float32Array>()
+/** Cover by one shape, as pixels relative to the one that holds its middle. */
+interface Template {
+  right: Int8Array
+  down: Int8Array
+  cover: Float32Array
+}
 
-/** Cover of a whole picture by one shape, sharp or as after a 3x3 box blur. */
-function template(shape: Shape, size: Size, x: number, y: number, side: number, soft: boolean): Float32Array {
-  const key = `${shape} ${size} ${x} ${y} ${side} ${soft}`
+/** Pixels of a side of the picture in which templates are made. */
+const room = 24
+const templates = new Map<string, Template>()
+
+/** A shape whose middle lies (x, y) into its pixel, sharp or as after a 3x3 box blur. */
+function template(shape: Shape, size: Size, x: number, y: number, soft: boolean): Template {
+  const key = `${shape} ${size} ${x} ${y} ${soft}`
   let made = templates.get(key)
   if (made === undefined) {
-    made = new Float32Array(side * side)
-    const mask = shapeMask(shape, size, x, y, side)
-    for (let i = 0; i < mask.pixels.length; i++) made[mask.pixels[i]] = mask.cover[i]
-    if (soft) made = blurred(made, side)
+    made = makeTemplate(shape, size, x, y, soft)
     templates.set(key, made)
   }
   return made
 }
 
-function blurred(cover: Float32Array, side: number): Float32Array {
-  return cover.map((_, pixel) => {
-    const [column, row] = [pixel % side, Math.floor(pixel / side)]
-    let [sum, count] = [0, 0]
-    for (let y = Math.max(0, row - 1); y <= Math.min(side - 1, row + 1); y++) {
-      for (let x = Math.max(0, column - 1); x <= Math.min(side - 1, column + 1); x++) {
-        sum += cover[y * side + x]
-        count++
-      }
-    }
-    return sum / count
-  })
+function makeTemplate(shape: Shape, size: Size, x: number, y: number, soft: boolean): Template {
+  const whole = new Float32Array(room * room)
+  const mask = shapeMask(shape, size, room / 2 + x, room / 2 + y, room)
+  mask.pixels.forEach((pixel, i) => (whole[pixel] = mask.cover[i]))
+  // shapes keep away from the edges of the room, so that all nine pixels are there
+  const around = [-room - 1, -room, -room + 1, -1, 0, 1, room - 1, room, room + 1]
+  const blurred = whole.map((_, pixel) => around.reduce((sum, step) => sum + (whole[pixel + step] ?? 0), 0) / 9)
+  const cover = soft ? blurred : whole
+  const pixels = [...cover.keys()].filter((pixel) => cover[pixel] > 0)
+  return {
+    right: Int8Array.from(pixels, (pixel) => (pixel % room) - room / 2),
+    down: Int8Array.from(pixels, (pixel) => Math.floor(pixel / room) - room / 2),
+    cover: Float32Array.from(pixels, (pixel) => cover[pixel]),
+  }
 }
 
-/** Intersection over union of two soft masks. */
-function overlap(a: Float32Array, b: Float32Array): number {
-  let [both, either] = [0, 0]
-  for (let i = 0; i < a.length; i++) {
-    if (a[i] < b[i]) {
-      both += a[i]
-      either += b[i]
-    } else {
-      both += b[i]
-      either += a[i]
-    }
+/** Intersection over union of a soft mask of some mass and a template whose middle lies in pixel (column, row). */
+function overlap(own: Float32Array, mass: number, side: number, shape: Template, column: number, row: number): number {
+  let [both, total] = [0, mass]
+  for (let i = 0; i < shape.cover.length; i++) {
+    const [x, y] = [column + shape.right[i], row + shape.down[i]]
+    // what lies outside of the picture cannot be seen
+    if (x < 0 || y < 0 || x >= side || y >= side) continue
+    total += shape.cover[i]
+    both += Math.min(own[y * side + x], shape.cover[i])
   }
-  return both / either
+  return both / (total - both)
 }

@@ -1,7 +1,7 @@
 // Hears what was played and said: the checkers of what a model plays and speaks, from the samples alone.
 //
 // A note is the one of the eight whose frequency holds most power of its 160 ms (Goertzel 1958: one term of a Fourier
-// transform). A digit is the one whose log-mel spectrum in the fixed voice is nearest, up to loudness; the log-mel
+// transform). A digit is the one whose mel spectrum in the fixed voice is nearest, up to loudness; the
 // spectrum has no phase, so that a sound rebuilt from a spectrum is judged as the ear would.
 import { logMel, type Sound } from '../../media/index.ts'
 import { PolluxError } from '../../util/index.ts'
@@ -35,7 +35,7 @@ function noteOf(stretch: Float32Array): Note | '?' {
   // the octave above C is also its second harmonic
   const name = noteNames[best] === 'c' && powers[0] > 0.05 * powers[best] ? 'C' : noteNames[best]
   // a sine of amplitude a has power a^2 / 4 here and a mean square of a^2 / 2
-  return 4 * Math.max(...powers) < 0.1 * 2 * rms(stretch) ** 2 ? '?' : name
+  return 4 * Math.max(...powers) < 0.015 * 2 * rms(stretch) ** 2 ? '?' : name
 }
 
 /** Squared magnitude of the windowed Fourier term at a frequency; a sine of amplitude a gives a^2 / 4. */
@@ -78,15 +78,18 @@ function spectraOfDigits(): Float32Array[] {
   return spectra
 }
 
+/** The mel spectrum, roughly as loud as it is heard (a power law, which forgives noise under quiet parts), of length 1. */
 function spectrumOf({ samples }: Sound): Float32Array {
-  return logMel(samples, { mels: 24 }).spectrum
+  const { spectrum } = logMel(samples, { mels: 24 })
+  const heard = spectrum.map((value) => Math.exp(0.4 * value))
+  const mean = heard.reduce((sum, value) => sum + value, 0) / heard.length
+  const length = Math.hypot(...heard.map((value) => value - mean))
+  return heard.map((value) => (value - mean) / length)
 }
 
-/** Variance of the difference of two log spectra: a constant difference is loudness and counts for nothing. */
+/** Squared distance. */
 function distance(a: Float32Array, b: Float32Array): number {
-  const differences = a.map((value, i) => value - b[i])
-  const mean = differences.reduce((sum, value) => sum + value, 0) / differences.length
-  return differences.reduce((sum, value) => sum + (value - mean) ** 2, 0) / differences.length
+  return a.reduce((sum, value, i) => sum + (value - b[i]) ** 2, 0)
 }
 
 function rms(samples: Float32Array): number {

@@ -93,6 +93,7 @@ export function speakDigit(digit: number, length: number, speaker: Speaker, rng:
   controls.forEach((control, index) => {
     formants.forEach((one, i) => tune(one, control.formants[i] * speaker.throat, formantWidths[i]))
     tune(mouth, control.hiss, control.width)
+    mouth.a = evenGain(mouth)
     const start = index * block
     for (let i = start; i < start + block; i++) {
       let value = control.voice * voice[i]
@@ -104,7 +105,7 @@ export function speakDigit(digit: number, length: number, speaker: Speaker, rng:
 }
 
 const formantWidths = [70, 100, 140]
-const hissGain = 1.5
+const hissGain = 1.1
 
 /** Settings of one block of samples. */
 interface Control {
@@ -174,6 +175,11 @@ function tune(one: Resonator, hertz: number, width: number): void {
   one.c = -decay * decay
   one.b = 2 * decay * Math.cos((2 * Math.PI * Math.min(hertz, 7600)) / rate)
   one.a = 1 - one.b - one.c
+}
+
+/** The factor `a` that keeps the power of white noise: the variance of an autoregressive process of order 2. */
+function evenGain({ b, c }: Resonator): number {
+  return Math.sqrt(((1 + c) * ((1 - c) ** 2 - b * b)) / (1 - c))
 }
 
 function step(one: Resonator, x: number): number {
