@@ -28,6 +28,20 @@ export function wholeNumber(flag: string, from = 1, to = Number.MAX_SAFE_INTEGER
     check(flag, text, `a whole number ${range}`, (value) => Number.isInteger(value) && value >= from && value <= to)
 }
 
+/** Whole numbers from `from` to `to` with commas between, like 4,4,4,4. */
+export function wholeNumbers(flag: string, from: number, to: number): Reader<number[]> {
+  const one = wholeNumber(flag, from, to)
+  return (text) => text.split(',').map((part) => one(part))
+}
+
+/** A path of a folder: anything but nothing. */
+export function folderPath(flag: string): Reader<string> {
+  return (text) => {
+    if (text.trim() === '') throw new UsageError(`${flag}: must be a folder, got ${JSON.stringify(text)}`)
+    return text
+  }
+}
+
 /** One of a list of words. */
 export function oneOf<T extends string>(flag: string, words: readonly T[]): Reader<T> {
   return (text) => {

@@ -11,7 +11,13 @@ const flagsOf = (command: string) =>
 // A change here is a change of what people and scripts type: it needs a line in the release notes.
 describe('the surface of the command line', () => {
   it('has these commands', () => {
-    expect(buildProgram().commands.map((command) => command.name())).toEqual(['train', 'sample', 'runs', 'inspect'])
+    expect(buildProgram().commands.map((command) => command.name())).toEqual([
+      'train',
+      'sample',
+      'runs',
+      'inspect',
+      'media-tokenizer',
+    ])
   })
 
   it('has these flags on train', () => {
@@ -43,6 +49,13 @@ describe('the surface of the command line', () => {
 
   it('has these flags on inspect', () => {
     expect(flagsOf('inspect')).toEqual(['--context <n>', '--out <dir>', '--json'])
+  })
+
+  it('has these flags on media-tokenizer', () => {
+    expect(flagsOf('media-tokenizer')).toEqual([
+      ...['--data <path>', '--world', '--kind <name>', '--minutes <x>', '--patch <n>', '--mels <n>', '--levels <list>'],
+      ...['--tokens <n>', '--hidden <n>', '--seed <n>', '--out <dir>', '--json'],
+    ])
   })
 
   it('takes the presets that the model has', () => {

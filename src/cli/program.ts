@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { addEval } from './eval.ts'
 import { addInspect } from './inspect.ts'
+import { addMediaTokenizer } from './mediaTokenizer.ts'
 import { addRuns } from './runs.ts'
 import { addSample } from './sample.ts'
 import { addTrain } from './train.ts'
@@ -39,6 +40,7 @@ Environment:
   addEval(program)
   addRuns(program)
   addInspect(program)
+  addMediaTokenizer(program)
   return program
 }
 

@@ -41,6 +41,7 @@ export type { PictureAugmentation, SoundAugmentation } from './augment.ts'
 // ---- the generated world ----
 export {
   judgeScene,
+  readSaid,
   readScene,
   readTones,
   worldDocument,

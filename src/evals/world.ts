@@ -5,6 +5,7 @@
 import {
   judgeScene,
   type MediaPart,
+  readSaid,
   readTones,
   type Wanted,
   worldQuestions,
@@ -107,20 +108,11 @@ async function judgePictures(asker: MediaAsker, { task, questions, scores, onPro
   })
 }
 
-/** Notes are judged by ear; said digits by whether the model itself hears them again. */
+/** Notes and said digits are judged from the samples. */
 async function judgeSounds(asker: MediaAsker, { task, questions, scores, onProgress }: Part): Promise<void> {
-  const sounds = await askSounds(
-    asker,
-    questions.map(({ prompt }) => prompt),
-    { onProgress },
-  )
-  const heard =
-    task === 'play'
-      ? sounds.map((sound) => readTones(sound))
-      : await askText(
-          asker,
-          sounds.map((sound) => [{ sound }, { text: 'which digits?\n', target: false }]),
-        )
+  const prompts = questions.map(({ prompt }) => prompt)
+  const sounds = await askSounds(asker, prompts, { onProgress })
+  const heard = sounds.map((sound) => (task === 'play' ? readTones(sound) : readSaid(sound)))
   questions.forEach(({ kind, prompt, truth }, i) => {
     const expected = (truth as unknown[]).join(' ')
     const right = heard[i].trim() === expected

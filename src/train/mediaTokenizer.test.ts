@@ -28,7 +28,7 @@ function edges(seed: number): (count: number) => Float32Array {
 
 test('training learns to bring patches back that it never saw, and uses many codes', async () => {
   const losses: number[] = []
-  const { mse, psnr, usage, steps, stopped } = await trainMediaTokenizer({
+  const { mse, psnr, usage, steps, stopped, entropyPerPatch } = await trainMediaTokenizer({
     tokenizer: shape,
     nextPatches: edges(1),
     heldOut: edges(2)(400),
@@ -42,6 +42,9 @@ test('training learns to bring patches back that it never saw, and uses many cod
   expect(mse).toBeLessThan(0.01)
   expect(psnr).toBeCloseTo(10 * Math.log10(0.8 ** 2 / mse), 3)
   expect(usage.length).toBe(2)
+  // 9 pairs of colours; of different ones with 3 cuts, and 3 flat ones: the patches have 21 kinds
+  expect(entropyPerPatch).toBeGreaterThan(2.5)
+  expect(entropyPerPatch).toBeLessThanOrEqual(Math.log2(21))
   for (const { used, perplexity } of usage) {
     expect(used).toBeGreaterThan(3)
     expect(perplexity).toBeLessThanOrEqual(used + 1e-6)

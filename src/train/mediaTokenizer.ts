@@ -18,9 +18,9 @@ export interface MediaTokenizerRequest {
   /** Patches that training never sees, [N, P], N > 0. */
   heldOut: Float32Array
   horizon: { steps: number } | { seconds: number }
-  /** Patches a step. Default 1024. */
+  /** Patches a step. Default 256: on a CPU more steps are worth more than larger ones. */
   batch?: number
-  /** Peak learning rate of AdamW. Default 0.002. */
+  /** Peak learning rate of AdamW. Default 0.003. */
   learningRate?: number
   /** Largest share of flat patches in a batch. Default 0.3. */
   flatShare?: number
@@ -69,7 +69,7 @@ const schedule = { warmup: 0.03, decay: 0.5, final: 0.02 }
  * @throws PolluxError when the patches do not fit the config or are not finite numbers
  */
 export async function trainMediaTokenizer(request: MediaTokenizerRequest): Promise<MediaTokenizerSummary> {
-  const { horizon, batch = 1024, learningRate = 0.002, flatShare = 0.3, nestedShare = 0, compute = 'bf16' } = request
+  const { horizon, batch = 256, learningRate = 0.003, flatShare = 0.3, nestedShare = 0, compute = 'bf16' } = request
   const { seed = 0, signal, onStep } = request
   const rng = new Rng(seed)
   const tokenizer = new FsqTokenizer(request.tokenizer).initialise(rng)

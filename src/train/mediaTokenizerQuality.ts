@@ -15,7 +15,7 @@ export interface TokenizerQuality {
   usage: CodeUsage[]
   /** Bits of a patch on paper: tokens * log2(codes). */
   bitsPerPatch: number
-  /** Entropy of a patch's codes taken one by one: the sum over its tokens of log2 of the perplexity. */
+  /** Entropy of the codes of a patch taken together, bits; at most log2 of the number of patches measured. */
   entropyPerPatch: number
 }
 
@@ -48,17 +48,29 @@ export function measureTokenizer(tokenizer: FsqTokenizer, patches: Float32Array)
     firstTokenPsnr: psnr(firstMse),
     usage,
     bitsPerPatch: n * Math.log2(tokenizer.codeCount),
-    entropyPerPatch: usage.reduce((sum, { perplexity }) => sum + Math.log2(perplexity), 0),
+    entropyPerPatch: entropy(
+      times(Array.from({ length: codes.length / n }, (_, i) => codes.slice(i * n, i * n + n).join())),
+    ),
   }
 }
 
 /** Usage of `count` codes in a list of codes. */
 export function codeUsage(codes: Int32Array, count: number): CodeUsage {
-  const times = new Float64Array(count)
-  for (const code of codes) times[code]++
-  let entropy = 0
-  for (const t of times) if (t > 0) entropy -= (t / codes.length) * Math.log2(t / codes.length)
-  return { used: times.filter((t) => t > 0).length, codes: count, perplexity: 2 ** entropy }
+  const seen = times(codes)
+  return { used: seen.length, codes: count, perplexity: 2 ** entropy(seen) }
+}
+
+/** How often each of the different values occurs. */
+function times(values: Iterable<number | string>): number[] {
+  const seen = new Map<number | string, number>()
+  for (const value of values) seen.set(value, (seen.get(value) ?? 0) + 1)
+  return [...seen.values()]
+}
+
+/** Entropy of counts, bits. */
+function entropy(counts: number[]): number {
+  const total = counts.reduce((sum, t) => sum + t, 0)
+  return counts.reduce((sum, t) => sum - (t / total) * Math.log2(t / total), 0)
 }
 
 function meanSquaredError(a: Float32Array, b: Float32Array): number {

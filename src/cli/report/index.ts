@@ -1,3 +1,5 @@
 // ---- the report of a run ----
 export { type Facts, type ReportData, renderReport } from './report.ts'
 export type { Source } from './sections.ts'
+// ---- the report of a media tokenizer ----
+export { renderTokenizerReport, type TokenizerReport, type TokenizerSection } from './mediaTokenizer.ts'

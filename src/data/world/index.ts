@@ -114,5 +114,6 @@ export function worldFingerprint(seed: number, mixture: Partial<Record<WorldTask
 
 export { judgeScene, readScene } from './readScene.ts'
 export type { Wanted } from './drawing.ts'
+export { readSaid } from './readSaid.ts'
 export { readTones } from './readTones.ts'
 export type { Scene, SceneObject } from './scene.ts'
