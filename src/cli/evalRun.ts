@@ -28,7 +28,8 @@ export async function runEval(flags: EvalFlags): Promise<void> {
   await evalOnWorld(flags, { run, asker, terminal })
 }
 
-function checkpointOf(run: Run, out: string): string {
+/** Folder of a run's checkpoint. @throws PolluxError when it has none */
+export function checkpointOf(run: Run, out: string): string {
   const { checkpoint } = runPaths(run.folder)
   if (existsSync(checkpoint)) return checkpoint
   throw new PolluxError(`eval: run "${run.name}" must have a checkpoint, got none in ${run.folder}`, {

@@ -1,5 +1,6 @@
 // The `pollux` program: its commands, and how mistakes on the command line are worded.
 import { Command } from 'commander'
+import { addAsk } from './ask.ts'
 import { addEval } from './eval.ts'
 import { addInspect } from './inspect.ts'
 import { addMediaTokenizer } from './mediaTokenizer.ts'
@@ -38,6 +39,7 @@ Environment:
   addTrain(program)
   addSample(program)
   addEval(program)
+  addAsk(program)
   addRuns(program)
   addInspect(program)
   addMediaTokenizer(program)

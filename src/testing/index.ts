@@ -1,5 +1,6 @@
 // ---- stand-ins ----
 export { ByteTokenizer } from './byteTokenizer.ts'
+export { MediaByteTokenizer } from './mediaTokenizer.ts'
 
 // ---- files ----
 export { tempFolder } from './tempFolder.ts'
