@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import { folderName, nonNegativeNumber, oneOf, positiveNumber, repeated, share, wholeNumber } from './flags.ts'
+import {
+  folderName,
+  folderPath,
+  nonNegativeNumber,
+  oneOf,
+  positiveNumber,
+  repeated,
+  share,
+  wholeNumber,
+  wholeNumbers,
+} from './flags.ts'
 import { UsageError } from './usage.ts'
 
 describe('flag values', () => {
@@ -14,6 +24,9 @@ describe('flag values', () => {
     [share('--top-p'), '1.5', '--top-p: must be a number above 0 and at most 1, got "1.5"'],
     [wholeNumber('--steps'), '1.5', '--steps: must be a whole number of at least 1, got "1.5"'],
     [wholeNumber('--depth', 1, 64), '65', '--depth: must be a whole number from 1 to 64, got "65"'],
+    [wholeNumbers('--levels', 3, 9), '4,,4', '--levels: must be a whole number from 3 to 9, got ""'],
+    [wholeNumbers('--levels', 3, 9), '4,10', '--levels: must be a whole number from 3 to 9, got "10"'],
+    [folderPath('--out'), ' ', '--out: must be a folder, got " "'],
     [folderName('--run'), '../x', '--run: must be made of letters, digits, ".", "-" and "_", got "../x"'],
     [folderName('--run'), '', '--run: must be made of letters, digits, ".", "-" and "_", got ""'],
     [oneOf('--dtype', ['bf16', 'f32']), 'fp32', '--dtype: must be one of bf16, f32, got "fp32"'],

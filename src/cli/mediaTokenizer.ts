@@ -8,7 +8,7 @@ export interface MediaTokenizerFlags {
   world?: boolean
   kind: 'image' | 'audio' | 'both'
   minutes: number
-  patch?: number
+  patch: number
   mels: number
   levels: number[]
   tokens: number
@@ -37,11 +37,7 @@ export function addMediaTokenizer(program: Command): void {
     .option('--world', 'train on the generated world (the default without --data)')
     .option('--kind <name>', 'image, audio or both', oneOf('--kind', ['image', 'audio', 'both']), 'both')
     .option('--minutes <x>', 'time to train each kind', positiveNumber('--minutes'), 0.7)
-    .option(
-      '--patch <n>',
-      'side of a patch in pixels (default: 8; of the world, what fits its pictures)',
-      wholeNumber('--patch', 1, 128),
-    )
+    .option('--patch <n>', 'side of a patch in pixels', wholeNumber('--patch', 1, 128), 12)
     .option('--mels <n>', 'mel bands of a sound', wholeNumber('--mels', 8, 512), 64)
     .addOption(
       new Option('--levels <list>', 'levels of each coordinate of a token')

@@ -9,6 +9,7 @@ import {
   type Picture,
   resample,
   resizePicture,
+  sniff,
   type Sound,
   soundRate,
 } from '../media/index.ts'
@@ -51,7 +52,9 @@ export async function readMaterial(given: readonly string[], options: FileOption
     if (isFull(pictures, sounds, options.kind)) break
     options.onFile?.(i, paths.length)
     try {
-      const media = await decodeMedia(await readFile(path), { clip: { maxFrames, size: longestSide } })
+      const bytes = await readFile(path)
+      if (isOther(bytes, options.kind)) continue
+      const media = await decodeMedia(bytes, { clip: { maxFrames, size: longestSide } })
       if (options.kind !== 'audio') pictures.push(...(await picturesOf(media, options.patch)))
       if (options.kind !== 'image') sounds.push(...soundsOf(media))
     } catch (error) {
@@ -67,9 +70,19 @@ export async function readMaterial(given: readonly string[], options: FileOption
     throw new PolluxError(`media-tokenizer: must find pictures or sounds, got none in ${from}`, { hint })
   return {
     rejects,
-    ...(image && { image: pictureMaterial(split(pictures), options.patch, `${pictures.length} pictures of ${from}`) }),
-    ...(audio && { audio: soundMaterial(split(sounds), options.mels, `${sounds.length} sounds of ${from}`) }),
+    ...(image && {
+      image: pictureMaterial(split(pictures, options.seed), options.patch, `${pictures.length} pictures of ${from}`),
+    }),
+    ...(audio && {
+      audio: soundMaterial(split(sounds, options.seed), options.mels, `${sounds.length} sounds of ${from}`),
+    }),
   }
+}
+
+/** A sound where pictures are asked for, or the other way round: not worth decoding. */
+function isOther(bytes: Uint8Array, kind: FileOptions['kind']): boolean {
+  const found = sniff(bytes)?.kind
+  return (kind === 'image' && found === 'sound') || (kind === 'audio' && found === 'picture')
 }
 
 function isFull(pictures: Picture[], sounds: Sound[], kind: FileOptions['kind']): boolean {
@@ -85,31 +98,35 @@ function enough(
 ): boolean {
   if (items.length >= 2) return true
   if (wanted || items.length === 1)
-    throw new PolluxError(`media-tokenizer: must have at least 2 ${name}, got ${items.length} in ${from}`, { hint })
+    throw new PolluxError(`media-tokenizer: must have at least 2 ${name}, got ${items.length} in ${from}`, {
+      hint: wanted ? hint : '--kind image or --kind audio trains one kind alone',
+    })
   return false
 }
 
-function split<T>(items: T[]): { train: T[]; heldOut: T[] } {
+/** Shuffled, so that pieces of one file come on both sides. */
+function split<T>(items: T[], seed: number): { train: T[]; heldOut: T[] } {
   const count = Math.min(mostHeldOut, Math.ceil(items.length / heldOutOf))
-  return { train: items.slice(count), heldOut: items.slice(0, count) }
+  const order = new Rng(seed).shuffle([...items])
+  return { train: order.slice(count), heldOut: order.slice(0, count) }
 }
 
-/** A picture, or the frames of a clip, no larger than `longestSide` and cut to whole patches; none where it is smaller than one. */
+/** A picture, or the frames of a clip, no larger than `longestSide` and cut to whole patches. */
 async function picturesOf(media: Media, patch: number): Promise<Picture[]> {
   if ('sound' in media) return []
   const pictures = 'picture' in media ? [media.picture] : framesOf(media.clip)
-  const fitted = await Promise.all(pictures.map((picture) => fit(picture, patch)))
-  return fitted.filter((picture) => picture !== undefined)
+  return await Promise.all(pictures.map((picture) => fit(picture, patch)))
 }
 
 function framesOf(clip: Clip): Picture[] {
   return clip.frames.map(({ picture }) => picture)
 }
 
-async function fit(picture: Picture, patch: number): Promise<Picture | undefined> {
+async function fit(picture: Picture, patch: number): Promise<Picture> {
   const scale = Math.min(1, Math.max(longestSide, patch) / Math.max(picture.width, picture.height))
   const [width, height] = [picture.width, picture.height].map((side) => Math.floor((side * scale) / patch) * patch)
-  if (width < patch || height < patch) return undefined
+  if (width < patch || height < patch)
+    throw new PolluxError(`must have at least ${patch}x${patch} pixels, got ${picture.width}x${picture.height}`)
   const size = [picture.width, picture.height].map((side) => Math.round(side * scale))
   const shrunk = scale < 1 ? await resizePicture(picture, size[0], size[1]) : picture
   return crop(shrunk, width, height)

@@ -31,8 +31,6 @@ const kinds: readonly MediaKind[] = ['image', 'audio']
 /** Examples in the report. */
 const shownPictures = 24
 const shownSounds = 8
-/** Side of a patch of pictures from files. */
-const filePatch = 8
 /** Steps between two objects of --json. */
 const jsonEvery = 50
 
@@ -82,7 +80,7 @@ async function gather({ flags, terminal }: Session): Promise<Materials> {
   const materials = data
     ? await readMaterial(data, {
         kind,
-        patch: patch ?? filePatch,
+        patch,
         mels,
         seed,
         onFile: (i, of) => stage.update(`${count(i)} of ${count(of)}`),
@@ -182,7 +180,8 @@ function configFacts({ tokenizer: { config }, parameters }: MediaTokenizerSummar
 
 function finish({ flags, terminal }: Session, sections: TokenizerSection[], { rejects }: Materials): void {
   const report = join(flags.out, 'report.html')
-  const commands = ['npx pollux train --help']
+  const source = flags.data ? `--data ${flags.data.map(quote).join(' --data ')}` : '--world'
+  const commands = [`npx pollux train ${source} --media-tokenizer ${quote(flags.out)}`]
   mkdirSync(flags.out, { recursive: true })
   writeAside(report, renderTokenizerReport({ createdAt: new Date().toISOString(), sections, rejects, commands }))
   if (flags.json) {
@@ -198,4 +197,10 @@ function finish({ flags, terminal }: Session, sections: TokenizerSection[], { re
   }
   fact('written to', flags.out)
   fact('report', report)
+  fact('next', commands[0])
+}
+
+/** A path as a shell takes it. */
+function quote(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`
 }

@@ -24,13 +24,11 @@ const trainSounds = 400
 const heldOutPictures = mostHeldOut / 2
 /** Decoding a sound takes a while. */
 const heldOutSounds = 24
-/** Sides of patches, in the order of preference. */
-const patchSizes = [12, 8]
 
 export interface WorldMaterialOptions {
   kind: 'image' | 'audio' | 'both'
-  /** Side of a patch. Default: what fits the pictures of the world. */
-  patch?: number
+  /** Side of a patch in pixels; 12 is a cell of a scene. */
+  patch: number
   mels: number
   seed: number
 }
@@ -44,11 +42,10 @@ export function worldMaterial({ kind, patch, mels, seed }: WorldMaterialOptions)
   }
 }
 
-function worldPictures(wanted: number | undefined, seed: number): Material<Picture> {
+function worldPictures(patch: number, seed: number): Material<Picture> {
   const train = targets(pictureTasks, 'train', seed, trainPictures).pictures
   const heldOut = targets(pictureTasks, 'test', seed, heldOutPictures).pictures
   const { width } = train[0]
-  const patch = wanted ?? patchSizes.find((size) => width % size === 0) ?? width
   if (width % patch !== 0)
     throw new UsageError(`--patch: must divide the ${width} pixels of the world's pictures, got ${patch}`)
   const name = `${train.length.toLocaleString('en-US')} pictures of the generated world`

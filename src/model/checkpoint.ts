@@ -97,9 +97,9 @@ export function weightTensors(
 ): Map<string, WritableTensor> {
   const tensors = new Map<string, WritableTensor>()
   for (const weight of weights) {
-    for (const { name, shape, offset, size, less } of storedPieces(weight)) {
+    for (const { name, shape, offset, size, less, reorder } of storedPieces(weight)) {
       const values = weight.parameter.data.subarray(offset, offset + size)
-      tensors.set(withPrefix(name, prefix), storedValues(values, shape, dtype, less))
+      tensors.set(withPrefix(name, prefix), storedValues(reorder?.(values) ?? values, shape, dtype, less))
     }
   }
   return tensors
@@ -140,8 +140,10 @@ export function fillDecoder(model: Decoder, reader: CheckpointReader, prefix = o
 /** Reads the values of some weights. @throws CheckpointError naming the first that is missing or does not fit */
 export function fillWeights(weights: Iterable<Weight>, reader: CheckpointReader, prefix = ownPrefix): void {
   for (const weight of weights) {
-    for (const { name, shape, offset, size, less } of storedPieces(weight)) {
-      reader.take(withPrefix(name, prefix), shape, weight.parameter.data.subarray(offset, offset + size), less)
+    for (const { name, shape, offset, size, less, reorder } of storedPieces(weight)) {
+      const values = weight.parameter.data.subarray(offset, offset + size)
+      reader.take(withPrefix(name, prefix), shape, values, less)
+      if (reorder) values.set(reorder(values))
     }
     weight.parameter.touch()
   }

@@ -14,6 +14,8 @@ export interface StoredPiece {
   size: number
   /** What the file holds is the value less this. */
   less: number
+  /** To the order of files, and back. */
+  reorder?: (values: Float32Array) => Float32Array
 }
 
 /** The prefix of our own names, and those that files may have in its place. */
@@ -38,7 +40,7 @@ const splits: [suffix: string, pieces: string[]][] = [
 ]
 
 /** The tensors that store a weight. */
-export function storedPieces({ parameter, parts, storedLess = 0 }: Weight): StoredPiece[] {
+export function storedPieces({ parameter, parts, storedLess = 0, storedShape, reorder }: Weight): StoredPiece[] {
   for (const [suffix, names] of splits) {
     if (!parameter.name.endsWith(suffix)) continue
     const fused = suffix.split('.').at(-2)!
@@ -50,5 +52,6 @@ export function storedPieces({ parameter, parts, storedLess = 0 }: Weight): Stor
       less: storedLess,
     }))
   }
-  return [{ name: parameter.name, shape: [...parameter.shape], offset: 0, size: parameter.size, less: storedLess }]
+  const shape = [...(storedShape ?? parameter.shape)]
+  return [{ name: parameter.name, shape, offset: 0, size: parameter.size, less: storedLess, reorder }]
 }

@@ -9,7 +9,7 @@ export { Norm } from './norm.ts'
 export { type RopeOptions, type RopeTable, ropeTable } from './rope.ts'
 export { type Router, type Routing, TopKRouter, type TopKRouterOptions } from './router.ts'
 export { PerLayerGate, PerLayerInputs } from './perLayer.ts'
-export { fusedWeight, matrixWeight, positionsWeight, vectorWeight } from './weight.ts'
+export { constantWeight, fusedWeight, matrixWeight, positionsWeight, vectorWeight } from './weight.ts'
 // ---- optimisers ----
 export { clipFactor, globalNorm } from './optim/clip.ts'
 export { Optimizer, type OptimizerOptions, type Update } from './optim/optimizer.ts'

@@ -27,9 +27,11 @@ export interface InitOptions {
  * | scale     | 1                                                                            |
  * | bias      | 0                                                                            |
  * | positions | N(0, 0.5^2)   (beside rows of deviation 1: with 0.02 a place is not seen for long)    |
+ * | constant  | left as it is                                                                |
  */
 export function initialise(weights: Iterable<Weight>, rng: Rng, { std = 0.02 }: InitOptions = {}): void {
   for (const { parameter, role } of weights) {
+    if (role === 'constant') continue
     const data = parameter.data
     if (drawn.has(role)) {
       const spread = role === 'positions' ? positionSpread : std

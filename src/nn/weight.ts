@@ -25,6 +25,8 @@ export type Role =
   | 'bias'
   /** Learned places of a grid, [P, 2, D]. */
   | 'positions'
+  /** Number or vector of a frozen part, which nobody draws: it is what it was made with until a file is read. */
+  | 'constant'
 
 /** `count` matrices [rows, cols] back to back, from element `offset` of the parameter on. */
 export interface MatrixPart {
@@ -42,6 +44,10 @@ export interface Weight {
   parts: MatrixPart[]
   /** What files store is the value less this (Gemma 3 stores norm factors less 1). Default 0. */
   storedLess?: number
+  /** The shape that files give it. Default its own. */
+  storedShape?: readonly number[]
+  /** Values as files order them, and back: it is its own inverse. Default: as they are. */
+  reorder?: (values: Float32Array) => Float32Array
 }
 
 /** A weight [rows, cols], or [count, rows, cols], as zeros. */
@@ -86,4 +92,11 @@ export function vectorWeight(
 /** Tables of learned places, one an axis: looked up and added, never multiplied. */
 export function positionsWeight(name: string, shape: number[]): Weight {
   return { parameter: new Parameter(name, shape), role: 'positions', parts: [] }
+}
+
+/** A constant of the given values; `shape` [] for a single number. */
+export function constantWeight(name: string, shape: number[], value: number): Weight {
+  const parameter = new Parameter(name, shape)
+  parameter.data.fill(value)
+  return { parameter, role: 'constant', parts: [] }
 }

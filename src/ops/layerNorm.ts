@@ -26,17 +26,17 @@ export interface LayerNormOptions {
 /**
  * @param x f32 [R, D]
  * @param w factors [D]
- * @param b offsets [D]
+ * @param b offsets [D]; null: none
  * @returns f32 [R, D]
  */
-export function layerNorm(x: Tensor, w: Parameter, b: Parameter, { eps = 1e-5 }: LayerNormOptions = {}): Tensor {
+export function layerNorm(x: Tensor, w: Parameter, b: Parameter | null, { eps = 1e-5 }: LayerNormOptions = {}): Tensor {
   expectDtype('layerNorm', 'x', x, ['f32'])
   const [R, D] = expectShape('layerNorm', 'x', x, ['R', 'D'])
   expectShape('layerNorm', `w (${w.name})`, w, [D])
-  expectShape('layerNorm', `b (${b.name})`, b, [D])
+  if (b) expectShape('layerNorm', `b (${b.name})`, b, [D])
   const y = empty([R, D])
   const statistics = empty([R, 2])
-  normalise(x.floats, y.floats, statistics.floats, { w: w.data, b: b.data, eps, D })
+  normalise(x.floats, y.floats, statistics.floats, { w: w.data, b: b?.data ?? null, eps, D })
   if (!isRecording(x, w, b)) {
     statistics.release()
     return y
@@ -49,7 +49,7 @@ export function layerNorm(x: Tensor, w: Parameter, b: Parameter, { eps = 1e-5 }:
       const dy = gradientOf(y).floats
       const row = { x: x.floats, dy, statistics: statistics.floats, w: w.data, D }
       if (w.requiresGrad) addFactorGradient(row, w.gradient().floats)
-      if (b.requiresGrad) addColumnSums(dy, b.gradient().floats)
+      if (b?.requiresGrad) addColumnSums(dy, b.gradient().floats)
       if (x.requiresGrad) writeGradient(x, (dx) => inputGradient(row, dx as Float32Array))
     },
   })
@@ -88,7 +88,7 @@ function normalise(
   x: Float32Array,
   y: Float32Array,
   statistics: Float32Array,
-  { w, b, eps, D }: { w: Float32Array; b: Float32Array; eps: number; D: number },
+  { w, b, eps, D }: { w: Float32Array; b: Float32Array | null; eps: number; D: number },
 ): void {
   for (let r = 0, start = 0; start < x.length; r++, start += D) {
     let sum = 0
@@ -99,7 +99,7 @@ function normalise(
     const rstd = 1 / Math.sqrt(squares / D + eps)
     statistics[2 * r] = mean
     statistics[2 * r + 1] = rstd
-    for (let d = 0; d < D; d++) y[start + d] = (x[start + d] - mean) * rstd * w[d] + b[d]
+    for (let d = 0; d < D; d++) y[start + d] = (x[start + d] - mean) * rstd * w[d] + (b ? b[d] : 0)
   }
 }
 

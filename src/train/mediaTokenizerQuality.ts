@@ -1,13 +1,13 @@
 // How good a media tokenizer is: what it loses, and how it uses its codes.
 //
-//   PSNR        10 log10(peak^2 / MSE) in dB, peak = largest - smallest value of the patches
+//   PSNR        10 log10(peak^2 / MSE) in dB, peak = largest - smallest value of the patches; no number if all are equal
 //   perplexity  2^H of the codes of one token: the number of codes that would be as hard to guess, used evenly
 import type { FsqTokenizer } from '../model/index.ts'
 
 export interface TokenizerQuality {
   /** Mean squared error, in the units of the patches. */
   mse: number
-  /** dB. */
+  /** dB; NaN where all values are equal. */
   psnr: number
   /** The same of the patches that their first token alone gives. */
   firstTokenPsnr: number
@@ -35,7 +35,7 @@ export function measureTokenizer(tokenizer: FsqTokenizer, patches: Float32Array)
   const mse = meanSquaredError(patches, tokenizer.decode(codes))
   const firstMse = meanSquaredError(patches, tokenizer.decode(codes, 1))
   const peak = rangeOf(patches)
-  const psnr = (error: number) => 10 * Math.log10(peak ** 2 / Math.max(error, 1e-12))
+  const psnr = (error: number) => (peak > 0 ? 10 * Math.log10(peak ** 2 / Math.max(error, 1e-12)) : Number.NaN)
   const usage = Array.from({ length: n }, (_, token) =>
     codeUsage(
       codes.filter((_code, i) => i % n === token),

@@ -2,7 +2,7 @@
 import type { KindScore, WorldSample, WorldScores } from '../../evals/index.ts'
 import { encodePng, encodeWav, type Picture, type Sound } from '../../media/index.ts'
 import { percent } from '../format.ts'
-import { Html, html } from './html.ts'
+import { type Html, html } from './html.ts'
 
 /** Pictures and sounds shown of each task. */
 const shown = 60

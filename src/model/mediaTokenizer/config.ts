@@ -23,7 +23,7 @@ export interface FsqConfig {
 }
 
 /** What a config may leave out. */
-export const fsqDefaults = { hidden: 256, depth: 2, levels: [4, 4, 4, 4], tokensPerPatch: 2 } as const
+export const fsqDefaults = { hidden: 128, depth: 2, levels: [4, 4, 4, 4], tokensPerPatch: 2 } as const
 
 /** Largest sizes that are believed: a damaged file must cost an error, not the memory. */
 const largest = { inputDim: 65536, channels: 4096, hidden: 8192, depth: 64, tokensPerPatch: 64 }
