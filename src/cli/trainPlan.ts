@@ -113,7 +113,7 @@ function freshRequest(flags: TrainFlags, chosen: Preset): RunRequest {
     vocab: flags.vocab ?? chosen.config.vocab_size,
     seed: flags.seed ?? 0,
     context: flags.context ?? chosen.time,
-    batch: flags.batch ?? chosen.batch,
+    batch: flags.batch ?? (flags.world === undefined ? chosen.batch : Math.ceil(chosen.batch / 2)),
     horizon: horizonOf(flags) ?? { minutes: defaultMinutes },
     optimizer,
     compute: flags.dtype ?? 'bf16',

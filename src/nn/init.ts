@@ -6,7 +6,7 @@ import type { Role, Weight } from './weight.ts'
 const drawn: ReadonlySet<Role> = new Set<Role>(['matrix', 'experts', 'embedding', 'router', 'positions'])
 
 /** Deviation of position tables: what they are added to has a deviation of 1. */
-const positionSpread = 0.5
+const positionSpread = 1
 
 export interface InitOptions {
   /** Standard deviation of matrices and embedding (initializer_range). Default 0.02. */
@@ -26,7 +26,7 @@ export interface InitOptions {
  * | postNorm  | 1                                                                            |
  * | scale     | 1                                                                            |
  * | bias      | 0                                                                            |
- * | positions | N(0, 0.5^2)   (beside rows of deviation 1: with 0.02 a place is not seen for long)    |
+ * | positions | N(0, 1)       (beside rows of deviation 1: with 0.02 a place is not seen for long)    |
  * | constant  | left as it is                                                                |
  */
 export function initialise(weights: Iterable<Weight>, rng: Rng, { std = 0.02 }: InitOptions = {}): void {

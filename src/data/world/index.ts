@@ -35,15 +35,15 @@ export type WorldSplit = 'train' | 'test'
 /** Share of the documents of each task when none is asked for. */
 export const worldMixture: Record<WorldTask, number> = {
   scene: 0.36,
-  tones: 0.06,
-  digits: 0.12,
-  clip: 0.13,
-  draw: 0.12,
-  edit: 0.12,
-  play: 0.02,
-  say: 0.02,
-  arithmetic: 0.03,
-  facts: 0.02,
+  tones: 0.1,
+  digits: 0.1,
+  clip: 0.14,
+  draw: 0.1,
+  edit: 0.16,
+  play: 0.01,
+  say: 0.01,
+  arithmetic: 0.01,
+  facts: 0.01,
 }
 
 /** One of this many contents is held out. */

@@ -35,25 +35,20 @@ export function turn(kind: string, question: string, answer: string): WorldTurn 
   return { kind, question: `${question}\n`, answer: { text: `${answer}\n` } }
 }
 
-/** Every kind of question that the scene answers, in varying words. */
+/** Every question that the scene answers, in one wording each: words are what a short run has least time for. */
 export function questionsOf(scene: Scene, rng: Rng): WorldTurn[] {
-  const ask = (kind: string, answer: string, ...phrasings: string[]): WorldTurn =>
-    turn(kind, pick(rng, phrasings), answer)
   const turns: WorldTurn[] = []
   for (const { shape, color, cell, size } of uniqueBy(scene, 'shape')) {
     turns.push(
-      ask('color', color, `what color is the ${shape}?`, `which color has the ${shape}?`),
-      ask('where', cellNames[cell], `where is the ${shape}?`, `in which place is the ${shape}?`),
-      ask('size', size, `how big is the ${shape}?`, `what size is the ${shape}?`),
+      turn('color', `what color is the ${shape}?`, color),
+      turn('where', `where is the ${shape}?`, cellNames[cell]),
+      turn('size', `how big is the ${shape}?`, size),
     )
   }
   for (const { shape, color } of uniqueBy(scene, 'color')) {
-    turns.push(ask('shape', shape, `what shape is ${color}?`, `which shape is the ${color} one?`))
+    turns.push(turn('shape', `what shape is ${color}?`, shape))
   }
-  turns.push(ask('count', String(scene.length), 'how many objects?', 'how many things are there?'))
-  const asked = rng.uniform() < 0.5 ? pick(rng, colorNames) : pick(rng, scene).color
-  const ofColor = scene.filter(({ color }) => color === asked).length
-  turns.push(ask('color count', String(ofColor), `how many ${asked} objects?`, `how many things are ${asked}?`))
+  turns.push(turn('count', 'how many objects?', String(scene.length)))
   turns.push(presence(scene, rng), ...relationTurns(scene, rng))
   return turns
 }
@@ -67,8 +62,7 @@ function presence(scene: Scene, rng: Rng): WorldTurn {
   const { color, shape } =
     rng.uniform() < 0.5 ? pick(rng, scene) : { color: pick(rng, colorNames), shape: pick(rng, shapeNames) }
   const there = scene.some((object) => object.color === color && object.shape === shape)
-  const phrasings = [`is there a ${color} ${shape}?`, `do you see a ${color} ${shape}?`]
-  return turn('presence', pick(rng, phrasings), there ? 'yes' : 'no')
+  return turn('presence', `is there a ${color} ${shape}?`, there ? 'yes' : 'no')
 }
 
 function relationTurns(scene: Scene, rng: Rng): WorldTurn[] {

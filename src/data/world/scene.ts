@@ -30,7 +30,7 @@ export const column = ({ cell }: Pick<SceneObject, 'cell'>): number => cell % 3
 export const row = ({ cell }: Pick<SceneObject, 'cell'>): number => Math.floor(cell / 3)
 export const radiusOf: Record<SizeName, number> = { small: 3, big: 4.4 }
 /** Middle of the cells of a row or column, pixels. */
-export const cellCenters = [5.5, 17.5, 29.5] as const
+export const cellCenters = [5.25, 17.25, 29.25] as const
 
 export function pick<T>(rng: Rng, items: readonly T[]): T {
   return items[rng.integer(items.length)]
@@ -55,11 +55,11 @@ export function inOrder(scene: Scene): Scene {
   return [...scene].sort((a, b) => a.cell - b.cell)
 }
 
-/** The picture of a scene; with a source of randomness each object lies up to a pixel off its place. */
+/** The picture of a scene; with a source of randomness each object may lie a pixel further right and down. */
 export function renderScene(scene: Scene, jitter?: Rng): Picture {
   const picture = blank(sceneSide, sceneSide)
   for (const object of scene) {
-    const off = (): number => (jitter ? jitter.integer(3) - 1 : 0)
+    const off = (): number => (jitter ? jitter.integer(2) : 0)
     drawShape(picture, {
       ...object,
       x: cellCenters[column(object)] + off(),
