@@ -1,7 +1,7 @@
 // Parity with transformers of models that see and hear: tiny ones with random weights (scripts/golden/gemma_multimodal.py),
 // loaded from the files that transformers wrote, give its soft tokens and logits in f32. Two sequences with pictures of
 // different shapes, a clip's frames and sounds among text.
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,6 +14,7 @@ import {
   readSafetensors,
   saveMultimodal,
   VisionTowerEmbedder,
+  writeSafetensors,
 } from '../../src/model/index.ts'
 import { fromArray, memoryScope, Tape } from '../../src/tensor/index.ts'
 
@@ -97,6 +98,22 @@ describe.each(variants)('the %s model', (variant) => {
     const { vision_config } = JSON.parse(readFileSync(join(saved, 'config.json'), 'utf8')) as Record<string, object>
     expect(vision_config).toMatchObject({ patch_size: model.config.vision_config!.patch_size })
   })
+})
+
+test('a file with the names that transformers has in memory is read too', () => {
+  const [source, renamed] = [join(folder, 'unified'), join(root, 'renamed')]
+  mkdirSync(renamed)
+  copyFileSync(join(source, 'config.json'), join(renamed, 'config.json'))
+  const { tensors } = readSafetensors(join(source, 'model.safetensors'))
+  const inMemory = (name: string): string =>
+    name
+      .replace('embed_vision.embedding_projection', 'embed_vision.multimodal_embedder.embedding_projection')
+      .replace('vision_embedder', 'embed_vision')
+  const names = [...tensors].map(([name, tensor]) => [inMemory(name), tensor] as const)
+  writeSafetensors(join(renamed, 'model.safetensors'), new Map(names))
+  const model = loadMultimodal(renamed)
+  const { input, floats } = golden('unified', model)
+  expect(largestDifference(logits(model, input), floats('logits'))).toBeLessThan(allowed)
 })
 
 describe('the towers', () => {
