@@ -17,8 +17,10 @@ A folder has config.json and model.safetensors as `save_pretrained` writes them,
 
 Every weight and constant is random (norms, clip bounds, std_scale, per_dim_scale ...). Where transformers 5.24 and the
 original differ, the golden values are those of the original (gemma in JAX, also MLX):
-- image blocks see both ways in sliding layers only, within the window on both sides. transformers gives such masks to
-  the language model when it generates, not in a plain forward of the unified model: here masks are passed in.
+- image blocks see both ways in sliding layers only, within the window on both sides. In transformers a plain forward of
+  the unified model lets them do so in full layers too and without regard to the window; its `generate`, and Gemma 4 with
+  towers, keep to sliding layers and to the window on the left. It matters on the right for blocks longer than the window,
+  of which there is one in each model here. Masks are passed in.
 - a frame of the audio tower sees attention_context_left keys, its own included: transformers sees one less, so its mask
   function is widened here by one.
 """

@@ -15,8 +15,14 @@ import {
 import { Tokenizer } from '../tokenizer/index.ts'
 import { PolluxError } from '../util/index.ts'
 
-/** Sizes of media in tokens, as a config states them. */
-export function mediaShapeOf({ vision_config: vision, audio_config: audio }: MultimodalConfig): MediaShape {
+/** Sizes of media in tokens, as a config states them. @throws PolluxError for a model with towers */
+export function mediaShapeOf(config: MultimodalConfig): MediaShape {
+  if (config.model_type === 'gemma4') {
+    throw new PolluxError('model: media files are read for models without towers, got one of type gemma4', {
+      hint: 'its text part works; its towers are computed when called with patches and spectra (MultimodalModel)',
+    })
+  }
+  const { vision_config: vision, audio_config: audio } = config
   return {
     patchSize: vision?.patch_size ?? 16,
     pooling: vision?.pooling_kernel_size ?? 3,

@@ -117,6 +117,7 @@ const nested: Record<string, ModelType> = {
   gemma4: 'gemma4_text',
   gemma4_unified: 'gemma4_unified_text',
   gemma3: 'gemma3_text',
+  pollux: 'gemma4_text',
 }
 
 /** The model type of a text config, with the defaults that go with it. @throws ConfigError for an unknown one */

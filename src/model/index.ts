@@ -27,9 +27,22 @@ export { type Capacity, isCapacitySpec, parseCapacity } from './capacity.ts'
 export { Block, type BlockContext, type BlockInputs, type BlockResult } from './block.ts'
 export { Decoder, type DecoderInput, type ForwardOptions, type HiddenResult, type LossResult } from './decoder.ts'
 export { type Model, MultimodalModel, type MultimodalInput, newModel } from './multimodal.ts'
-export { isMultimodalConfig, type MultimodalConfig, parseMultimodalConfig, patchDim } from './multimodalConfig.ts'
+export {
+  type AudioConfig,
+  type EmbedderConfig,
+  isMultimodalConfig,
+  type MultimodalConfig,
+  multimodalConfigFile,
+  parseMultimodalConfig,
+  patchDim,
+  type TowerConfig,
+  type VisionConfig,
+} from './multimodalConfig.ts'
+export type { AudioTowerConfig, VisionTowerConfig } from './towerConfig.ts'
+export { AudioTowerEmbedder, VisionTowerEmbedder } from './embedders/towers.ts'
+export { soundTokensOf } from './towers/subsampling.ts'
 export { multimodalPreset } from './multimodalPreset.ts'
-export { loadAnyModel, saveAnyModel } from './multimodalCheckpoint.ts'
+export { loadAnyModel, loadMultimodal, saveAnyModel, saveMultimodal } from './multimodalCheckpoint.ts'
 
 // ---- files ----
 export {

@@ -40,7 +40,7 @@ const splits: [suffix: string, pieces: string[]][] = [
 ]
 
 /** The tensors that store a weight. */
-export function storedPieces({ parameter, parts, storedLess = 0, storedShape, reorder }: Weight): StoredPiece[] {
+export function storedPieces({ parameter, parts, storedLess = 0, ...stored }: Weight): StoredPiece[] {
   for (const [suffix, names] of splits) {
     if (!parameter.name.endsWith(suffix)) continue
     const fused = suffix.split('.').at(-2)!
@@ -52,6 +52,6 @@ export function storedPieces({ parameter, parts, storedLess = 0, storedShape, re
       less: storedLess,
     }))
   }
-  const shape = [...(storedShape ?? parameter.shape)]
-  return [{ name: parameter.name, shape, offset: 0, size: parameter.size, less: storedLess, reorder }]
+  const { storedName: name = parameter.name, storedShape: shape = parameter.shape, reorder } = stored
+  return [{ name, shape: [...shape], offset: 0, size: parameter.size, less: storedLess, reorder }]
 }

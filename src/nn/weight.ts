@@ -44,6 +44,8 @@ export interface Weight {
   parts: MatrixPart[]
   /** What files store is the value less this (Gemma 3 stores norm factors less 1). Default 0. */
   storedLess?: number
+  /** The name that files give it. Default its own. */
+  storedName?: string
   /** The shape that files give it. Default its own. */
   storedShape?: readonly number[]
   /** Values as files order them, and back: it is its own inverse. Default: as they are. */

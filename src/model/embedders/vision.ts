@@ -9,7 +9,8 @@
 // Shapes: N patches, P patch width, E embedding width, D model width.
 import { matrixWeight, positionsWeight, vectorWeight, type Weight } from '../../nn/index.ts'
 import { addBias, addGridPositions, layerNorm, linear, rmsNorm } from '../../ops/index.ts'
-import type { Dtype, Tensor } from '../../tensor/index.ts'
+import type { Tensor } from '../../tensor/index.ts'
+import type { EmbedOptions } from './projector.ts'
 
 export interface VisionEmbedderShape {
   /** Numbers a patch, P: side^2 * 3. */
@@ -21,14 +22,6 @@ export interface VisionEmbedderShape {
   hiddenSize: number
   /** Of the last norm (rms_norm_eps). Default 1e-6; the LayerNorms have 1e-5. */
   eps?: number
-}
-
-/** How the maps of an embedder are computed. */
-export interface EmbedOptions {
-  /** Dtype of the rows. Default f32. */
-  outDtype?: Dtype
-  /** Arithmetic of the products. Default f32. */
-  compute?: 'f32' | 'bf16'
 }
 
 export class VisionEmbedder {
@@ -56,6 +49,7 @@ export class VisionEmbedder {
       [hiddenSize, embedDim],
       'matrix',
     )
+    for (const weight of this.weights) weight.storedName = storedName(weight.parameter.name)
   }
 
   /** In a fixed order, which drawing follows. */
@@ -85,6 +79,12 @@ export class VisionEmbedder {
     const placed_NE = applyLayerNorm(addGridPositions(dense_NE, this.positions.parameter, positions), this.positionNorm)
     return linear(rmsNorm(placed_NE, null, { eps: this.shape.eps }), this.projection.parameter, { outDtype, compute })
   }
+}
+
+/** Names inside the model follow transformers' classes; its files keep the names of the original. */
+function storedName(name: string): string {
+  const projection = name.replace('.multimodal_embedder.', '.')
+  return projection !== name ? projection : name.replace('embed_vision', 'vision_embedder')
 }
 
 interface LayerNormWeights {
