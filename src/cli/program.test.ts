@@ -14,6 +14,8 @@ describe('the surface of the command line', () => {
     expect(buildProgram().commands.map((command) => command.name())).toEqual([
       'train',
       'sample',
+      'eval',
+      'ask',
       'runs',
       'inspect',
       'media-tokenizer',
@@ -24,6 +26,11 @@ describe('the surface of the command line', () => {
     expect(flagsOf('train')).toEqual([
       ...[
         '--data <path>',
+        '--world [mix]',
+        '--augment [how]',
+        '--media-tokenizer <dir>',
+        '--patch <n>',
+        '--image-tokens <n>',
         '--preset <name>',
         '--depth <n>',
         '--minutes <n>',
@@ -40,6 +47,17 @@ describe('the surface of the command line', () => {
     expect(flagsOf('sample')).toEqual([
       ...['--run <name>', '--prompt <text>', '--tokens <n>', '--temperature <x>', '--top-k <n>', '--top-p <x>'],
       ...['--seed <n>', '--out <dir>', '--json'],
+    ])
+  })
+
+  it('has these flags on eval and ask', () => {
+    expect(flagsOf('eval')).toEqual([
+      ...['--run <name>', '--world [tasks]', '--data <path>', '--neighbours <path>', '--items <n>', '--seed <n>'],
+      ...['--out <dir>', '--json'],
+    ])
+    expect(flagsOf('ask')).toEqual([
+      ...['--question <text>', '--run <name>', '--fps <x>', '--max-frames <n>', '--tokens <n>', '--draw <file>'],
+      ...['--out <dir>', '--json'],
     ])
   })
 

@@ -79,7 +79,7 @@ export function presetForDepth(depth: number, name = `depth${depth}`): Preset {
 }
 
 /** The largest divisor of heads that is at most a third of them. */
-function kvHeads(heads: number): number {
+export function kvHeads(heads: number): number {
   for (let kv = Math.floor(heads / 3); kv > 1; kv--) if (heads % kv === 0) return kv
   return 1
 }
