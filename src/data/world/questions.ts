@@ -26,7 +26,8 @@ export function makeScene(rng: Rng): WorldItem {
   return {
     signature: signatureOf(scene),
     media: [{ picture: renderScene(scene, rng) }],
-    turns: [turn('caption', 'describe', caption(scene)), ...turns],
+    // in any order: a question that always follows the caption is answered from it, not from the picture
+    turns: rng.shuffle([turn('caption', 'describe', caption(scene)), ...turns]),
     truth: scene,
   }
 }
