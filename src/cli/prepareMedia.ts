@@ -16,6 +16,7 @@ import {
   textOf,
   worldDocument,
   worldFingerprint,
+  worldMixture,
 } from '../data/index.ts'
 import {
   loadMediaTokenizers,
@@ -150,7 +151,8 @@ async function mediaTokenizers(
   if (request.mediaTokenizer !== undefined) return loadMediaTokenizers(request.mediaTokenizer)
   if (corpus === null) {
     const { patch = 12 } = request
-    return trainWorldTokenizers({ seed: request.seed, patch, mels: 64 }, terminal)
+    const mixture = request.world?.mixture ?? worldMixture
+    return trainWorldTokenizers({ seed: request.seed, patch, mels: 64, mixture }, terminal)
   }
   const wanted = corpus.documents.some(({ parts }) => parts.some((part) => !('text' in part) && part.target === true))
   if (!wanted) return {}

@@ -206,6 +206,9 @@ function printSummary({ plan, flags, terminal, prepared }: Session, summary: Sum
   fact('speed', `${count(summary.tokensPerSecond)} tokens/s, MFU ${percent(summary.mfu)}`)
   const { corpus } = prepared
   fact('corpus', corpus === null ? 'the generated world' : `${documentCount(corpus)}, ${bytes(corpus.bytes)}`)
+  for (const { path, reason } of corpus?.ledger.rejected.slice(0, 5) ?? []) {
+    terminal.line(terminal.paint('yellow', `  left out     ${printable(`${path}: ${reason}`)}`))
+  }
   fact('model', summary.checkpoint ?? runPaths(run.folder).checkpoint)
   fact('report', report)
   terminal.line()

@@ -1,4 +1,5 @@
 // Media tokenizers for a run on the generated world: trained on what it draws and speaks, before the model is.
+import type { WorldTask } from '../data/index.ts'
 import { type FsqTokenizer, type MediaKind, type MediaTokenizers } from '../model/index.ts'
 import { drawPatches, trainMediaTokenizer } from '../train/index.ts'
 import { Rng } from '../util/index.ts'
@@ -11,12 +12,14 @@ import type { Terminal } from './terminal.ts'
 /** Steps of each: half a minute on two slow cores. */
 const steps = { image: 700, audio: 700 }
 
-/** Trains both, showing each. */
+/** Trains what the tasks of a mixture write, showing each. */
 export async function trainWorldTokenizers(
-  options: Omit<WorldMaterialOptions, 'kind'>,
+  { mixture, ...options }: Omit<WorldMaterialOptions, 'kind'> & { mixture: Partial<Record<WorldTask, number>> },
   terminal: Terminal,
 ): Promise<MediaTokenizers> {
-  const { image, audio } = worldMaterial({ ...options, kind: 'both' })
+  const [draws, speaks] = [(mixture.draw ?? mixture.edit ?? 0) > 0, (mixture.play ?? mixture.say ?? 0) > 0]
+  if (!draws && !speaks) return {}
+  const { image, audio } = worldMaterial({ ...options, kind: draws && speaks ? 'both' : draws ? 'image' : 'audio' })
   return {
     ...(image ? { image: await trainOne('image', image, options.seed, terminal) } : {}),
     ...(audio ? { audio: await trainOne('audio', audio, options.seed, terminal) } : {}),

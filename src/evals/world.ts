@@ -24,7 +24,7 @@ export interface WorldEvalOptions {
 
 /** 200 prompts are what drawing is judged by; scenes have several questions each. */
 export const defaultWorldItems: Record<WorldTask, number> = {
-  ...{ scene: 100, tones: 100, digits: 100, clip: 100, draw: 200, edit: 200 },
+  ...{ scene: 200, tones: 100, digits: 100, clip: 100, draw: 200, edit: 200 },
   ...{ play: 40, say: 40, arithmetic: 100, facts: 100 },
 }
 

@@ -34,16 +34,16 @@ export type WorldSplit = 'train' | 'test'
 
 /** Share of the documents of each task when none is asked for. */
 export const worldMixture: Record<WorldTask, number> = {
-  scene: 0.36,
-  tones: 0.1,
-  digits: 0.1,
-  clip: 0.14,
-  draw: 0.1,
-  edit: 0.16,
-  play: 0.01,
-  say: 0.01,
-  arithmetic: 0.01,
-  facts: 0.01,
+  scene: 0.54,
+  tones: 0.07,
+  digits: 0.08,
+  clip: 0.1,
+  draw: 0.06,
+  edit: 0.09,
+  play: 0.015,
+  say: 0.015,
+  arithmetic: 0.015,
+  facts: 0.015,
 }
 
 /** One of this many contents is held out. */
