@@ -1,12 +1,12 @@
 // Drawing and editing: a prompt, and the picture that fits it. Drawn pictures have no jitter: one right picture a prompt.
 import type { Rng } from '../../util/index.ts'
+import { draw } from './random.ts'
 import { uniqueBy } from './questions.ts'
 import { colorNames, shapeNames } from './render.ts'
 import {
   cellNames,
   column,
   inOrder,
-  pick,
   randomObject,
   randomScene,
   type Relation,
@@ -74,7 +74,7 @@ function drawOne(rng: Rng): Drawing {
 }
 
 function drawTwo(rng: Rng): Drawing {
-  const relation = pick(rng, relationNames)
+  const relation = draw(rng, relationNames)
   const [first, second] = placesOf[relation]
   const a = named(randomObject(rng, first), rng)
   let b = named(randomObject(rng, second), rng)
@@ -89,7 +89,7 @@ function drawTwo(rng: Rng): Drawing {
 
 /** A picture, `make the circle red`, and the same picture with that one thing changed. */
 export function makeEdit(rng: Rng): WorldItem {
-  const scene = randomScene(rng, pick(rng, [1, 2, 2]))
+  const scene = randomScene(rng, draw(rng, [1, 2, 2]))
   const { prompt, edited } = edit(scene, rng)
   return {
     signature: `${signatureOf(scene)}: ${prompt}`,
@@ -108,14 +108,14 @@ function edit(scene: Scene, rng: Rng): { prompt: string; edited: Scene } {
 }
 
 function anyEdit(scene: Scene, rng: Rng): { prompt: string; edited: Scene } | null {
-  const object = pick(rng, scene)
+  const object = draw(rng, scene)
   const name = uniqueBy(scene, 'shape').includes(object) ? object.shape : `${object.color} ${object.shape}`
   const change = (prompt: string, fields: Partial<SceneObject>): { prompt: string; edited: Scene } | null => {
     const changed = { ...object, ...fields }
     if (Object.entries(fields).every(([field, value]) => object[field as keyof SceneObject] === value)) return null
     return { prompt, edited: inOrder(scene.map((other) => (other === object ? changed : other))) }
   }
-  const [color, size, shape] = [pick(rng, colorNames), pick(rng, sizeNames), pick(rng, shapeNames)]
+  const [color, size, shape] = [draw(rng, colorNames), draw(rng, sizeNames), draw(rng, shapeNames)]
   const cell = rng.integer(9)
   const edits = [
     () => change(`make the ${name} ${color}`, { color }),
@@ -125,7 +125,7 @@ function anyEdit(scene: Scene, rng: Rng): { prompt: string; edited: Scene } | nu
     () => change(`move the ${name} to the ${cellNames[cell]}`, { cell }),
     () => ({ prompt: `remove the ${name}`, edited: scene.filter((other) => other !== object) }),
   ]
-  return pick(rng, edits)()
+  return draw(rng, edits)()
 }
 
 function isScene(scene: Scene): boolean {

@@ -1,10 +1,10 @@
 // Questions about scenes, each with one right answer; those that a scene leaves ambiguous are not asked.
 import type { Rng } from '../../util/index.ts'
+import { draw } from './random.ts'
 import { colorNames, shapeNames } from './render.ts'
 import {
   caption,
   cellNames,
-  pick,
   randomScene,
   type Relation,
   relationNames,
@@ -23,7 +23,7 @@ const captionShare = 0.7
 
 /** A picture, its caption and questions about it. */
 export function makeScene(rng: Rng): WorldItem {
-  const scene = randomScene(rng, pick(rng, [1, 2, 2, 3]))
+  const scene = randomScene(rng, draw(rng, [1, 2, 2, 3]))
   const questions = rng.shuffle(questionsOf(scene, rng))
   const asked = rng.uniform() < captionShare ? [turn('caption', 'describe', caption(scene)), ...questions] : questions
   return {
@@ -63,7 +63,7 @@ export function uniqueBy(scene: Scene, field: 'shape' | 'color'): SceneObject[] 
 
 function presence(scene: Scene, rng: Rng): WorldTurn {
   const { color, shape } =
-    rng.uniform() < 0.5 ? pick(rng, scene) : { color: pick(rng, colorNames), shape: pick(rng, shapeNames) }
+    rng.uniform() < 0.5 ? draw(rng, scene) : { color: draw(rng, colorNames), shape: draw(rng, shapeNames) }
   const there = scene.some((object) => object.color === color && object.shape === shape)
   return turn('presence', `is there a ${color} ${shape}?`, there ? 'yes' : 'no')
 }
@@ -74,9 +74,9 @@ function relationTurns(scene: Scene, rng: Rng): WorldTurn[] {
   const [a, b] = unique
   const holds = relationNames.filter((name) => relations[name](a, b))
   const fails = relationNames.filter((name) => !relations[name](a, b))
-  const name: Relation = pick(rng, rng.uniform() < 0.5 ? holds : fails)
+  const name: Relation = draw(rng, rng.uniform() < 0.5 ? holds : fails)
   const yesNo = turn('relation', `is the ${a.shape} ${name} the ${b.shape}?`, relations[name](a, b) ? 'yes' : 'no')
   if (scene.length !== 2) return [yesNo]
-  const other = pick(rng, holds)
+  const other = draw(rng, holds)
   return [yesNo, turn('related', `what is ${other} the ${b.shape}?`, `a ${a.color} ${a.shape}`)]
 }

@@ -2,6 +2,7 @@
 // object moves and varies inside one, so that minutes on a CPU are enough to learn to see it.
 import type { Picture } from '../../media/index.ts'
 import type { Rng } from '../../util/index.ts'
+import { draw } from './random.ts'
 import { blank, type ColorName, colorNames, drawShape, type ShapeName, shapeNames } from './render.ts'
 
 export const sizeNames = ['small', 'big'] as const
@@ -32,10 +33,6 @@ export const radiusOf: Record<SizeName, number> = { small: 3, big: 4.4 }
 /** Middle of the cells of a row or column, pixels. */
 export const cellCenters = [5.25, 17.25, 29.25] as const
 
-export function pick<T>(rng: Rng, items: readonly T[]): T {
-  return items[rng.integer(items.length)]
-}
-
 /** A scene of `count` objects, no two of one colour and shape. */
 export function randomScene(rng: Rng, count: number): Scene {
   const cells = rng.shuffle([...cellNames.keys()])
@@ -48,7 +45,7 @@ export function randomScene(rng: Rng, count: number): Scene {
 }
 
 export function randomObject(rng: Rng, cell: number): SceneObject {
-  return { size: pick(rng, sizeNames), color: pick(rng, colorNames), shape: pick(rng, shapeNames), cell }
+  return { size: draw(rng, sizeNames), color: draw(rng, colorNames), shape: draw(rng, shapeNames), cell }
 }
 
 export function inOrder(scene: Scene): Scene {
