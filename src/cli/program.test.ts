@@ -39,7 +39,15 @@ describe('the surface of the command line', () => {
         '--resume',
       ],
       ...['--seed <n>', '--batch <n>', '--context <n>', '--vocab <n>', '--lr <x>', '--optimizer <name>'],
-      ...['--dtype <name>', '--checkpoint-every <n>', '--out <dir>', '--json', '--quiet'],
+      ...[
+        '--dtype <name>',
+        '--checkpoint-every <n>',
+        '--keep-checkpoints',
+        '--no-routing-record',
+        '--out <dir>',
+        '--json',
+        '--quiet',
+      ],
     ])
   })
 

@@ -131,6 +131,10 @@ export function openProgress(terminal: Terminal): Progress {
       }
       valBitsPerByte = metrics.valBitsPerByte ?? valBitsPerByte
       last = metrics
+      // on a terminal the lines that stand are wrapped by it
+      for (const { text, advice } of metrics.routingAlerts ?? []) {
+        terminal.line(terminal.paint('yellow', `  routing: ${text}; ${advice}`))
+      }
       draw(metrics, metrics.valBitsPerByte !== undefined)
     },
     validated(metrics) {

@@ -2,9 +2,11 @@
 //
 //   run.json       what was asked for, and (at the end) what came of it
 //   metrics.jsonl  one object a step
+//   routing.jsonl  what every router did, one object a step (written by train/)
 //   report.html    the same to look at
 //   provenance.jsonl  where each document of the corpus came from
 //   checkpoint/    the model, the tokenizer and the state of training (written by train/)
+//   checkpoints/   models of earlier saves, step-N each, where they are kept
 //
 // This file finds, names and lists such folders, and reads and writes run.json (aside and renamed, so a full
 // disk leaves the old one). A run has the name of its folder, so that a copy or a renamed one is a run of its own.
@@ -56,6 +58,8 @@ export interface RunRequest {
   learningRate: number
   matrixLearningRate: number
   checkpointEvery: number
+  /** Keep the model of every save, without the state of training. */
+  keepCheckpoints?: boolean
 }
 
 /** What a run came to. */
@@ -95,6 +99,9 @@ export function runPaths(folder: string) {
     report: join(folder, 'report.html'),
     provenance: join(folder, 'provenance.jsonl'),
     checkpoint: join(folder, 'checkpoint'),
+    kept: join(folder, 'checkpoints'),
+    routing: join(folder, 'routing.jsonl'),
+    routingPage: join(folder, 'routing.html'),
   }
 }
 

@@ -58,6 +58,8 @@ export function addTrain(program: Command): void {
     )
     .option('--dtype <name>', 'arithmetic: bf16 or f32 (default: bf16)', oneOf('--dtype', ['bf16', 'f32']))
     .option('--checkpoint-every <n>', 'steps between saves (default: by time)', wholeNumber('--checkpoint-every'))
+    .option('--keep-checkpoints', 'keep the model of every save under checkpoints/ (pollux routing compares them)')
+    .option('--no-routing-record', 'do not record what routers do, nor warn when routing collapses')
     .option('--out <dir>', 'folder that holds the runs', defaultOut)
     .addOption(new Option('--json', 'print one object a step and a last one when done').conflicts('quiet'))
     .option('--quiet', 'print nothing but errors')

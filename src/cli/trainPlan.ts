@@ -28,6 +28,9 @@ export interface TrainFlags {
   optimizer?: 'muon' | 'adamw'
   dtype?: 'bf16' | 'f32'
   checkpointEvery?: number
+  keepCheckpoints?: boolean
+  /** False: --no-routing-record. */
+  routingRecord?: boolean
   out: string
   json?: boolean
   quiet?: boolean
@@ -120,6 +123,7 @@ function freshRequest(flags: TrainFlags, chosen: Preset): RunRequest {
     learningRate: isMuon ? chosen.learningRate * factor : (flags.lr ?? chosen.learningRate),
     matrixLearningRate: isMuon ? chosen.matrixLearningRate * factor : chosen.matrixLearningRate,
     checkpointEvery: flags.checkpointEvery ?? 0,
+    ...(flags.keepCheckpoints ? { keepCheckpoints: true } : {}),
   }
 }
 
@@ -169,6 +173,7 @@ function planResume(flags: TrainFlags): TrainPlan {
     dataRoot: isDataRoot(before.dataRoot) ? before.dataRoot : undefined,
     horizon: horizonOf(flags) ?? before.horizon,
     checkpointEvery: flags.checkpointEvery ?? before.checkpointEvery,
+    keepCheckpoints: flags.keepCheckpoints ?? before.keepCheckpoints,
   }
   refuseComplete(run, request)
   const { checkpoint } = runPaths(run.folder)

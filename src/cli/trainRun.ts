@@ -2,12 +2,14 @@
 //
 // Everything a run leaves behind is written here or by train/: run.json and metrics.jsonl as it goes, the
 // checkpoint by the loop, the report at the end. Nothing is on disk before the first step is about to begin.
+import { join } from 'node:path'
 import { writeProvenance } from '../data/index.ts'
 import { type StartInfo, type StepMetrics, type Summary, trainModel } from '../train/index.ts'
 import { PolluxError } from '../util/index.ts'
 import { fullDiskCode } from './errors.ts'
 import { bytes, count, decimals, duration, percent, short } from './format.ts'
 import { type Interrupt, listenForInterrupt } from './interrupt.ts'
+import { keepCheckpoint } from './keptCheckpoints.ts'
 import { printJson } from './json.ts'
 import { appendMetrics, truncateMetrics } from './metricsLog.ts'
 import { documentCount, type Prepared, prepareRun } from './prepareRun.ts'
@@ -83,6 +85,7 @@ async function train(session: Session, { signal }: Interrupt): Promise<Summary> 
       evalEvery: evalEvery(request.horizon),
       checkpointEvery: request.checkpointEvery,
       checkpointMinutes: request.checkpointEvery > 0 ? 0 : checkpointMinutes,
+      routingRecord: flags.routingRecord,
     },
     loader: prepared.loader,
     validation: prepared.validation,
@@ -104,11 +107,14 @@ async function train(session: Session, { signal }: Interrupt): Promise<Summary> 
     onStep(metrics) {
       appendMetrics(paths.metrics, metrics)
       progress.step(metrics)
-      if (flags.json) printJson(stepEvent(metrics))
+      if (!flags.json) return
+      printJson(stepEvent(metrics))
+      for (const alert of metrics.routingAlerts ?? []) printJson({ event: 'alert', ...alert })
     },
     onEval: (metrics) => progress.validated(metrics),
-    onCheckpoint(_, step) {
+    async onCheckpoint(folder, step) {
       session.savedStep = step
+      if (request.keepCheckpoints) await keepCheckpoint(folder, join(paths.kept, `step-${step}`))
     },
   })
   progress.end()

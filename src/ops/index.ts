@@ -16,6 +16,7 @@ export { type AttentionMask, attentionMask, type AttentionMaskOptions } from './
 
 // ---- experts ----
 export { route, type RouteOptions, type RouteResult } from './route.ts'
+export { entropyOf, type RouteSample, routeSampling } from './routeSample.ts'
 export { type DispatchPlan, dispatchPlan } from './dispatch.ts'
 export { combine, groupedLinear, type GroupedLinearOptions } from './grouped.ts'
 

@@ -13,6 +13,7 @@ import { empty, gradientOf, isRecording, type Parameter, record, type Tensor, wr
 import { ShapeError } from '../util/index.ts'
 import { expectCount, expectDtype, expectShape } from './check.ts'
 import { type DispatchPlan, dispatchPlan } from './dispatch.ts'
+import { type RouteSample, sampleRoute } from './routeSample.ts'
 
 export interface RouteOptions {
   /** Experts a row, K. */
@@ -41,6 +42,12 @@ export interface RouteResult {
   balanceLoss: number
   zLoss: number
   plan: DispatchPlan
+  /** [E]: probabilities summed over rows (each row's normalised). */
+  probSums?: Float32Array
+  /** What some rows were like, inside `routeSampling`. */
+  sample?: RouteSample | null
+  /** (Row, expert) pairs that a capacity dropped. Default 0: none. */
+  dropped?: number
 }
 
 /** @param logits f32 [R, E] */
@@ -69,7 +76,8 @@ export function route(logits: Tensor, options: RouteOptions): RouteResult {
     renormalise,
   )
   const losses = routerLosses(counts, probSums, lse.floats, K)
-  const result = { weights, indices, counts, ...losses, plan: dispatchPlan(indices, E) }
+  const sample = sampleRoute(probs.floats, bias, { experts: E, topK: K })
+  const result = { weights, indices, counts, ...losses, plan: dispatchPlan(indices, E), probSums, sample }
   if (isRecording(logits, expertScale)) recordRoute(logits, { ...result, probs, lse }, options)
   else for (const tensor of [probs, lse]) tensor.release()
   return result

@@ -12,6 +12,7 @@ import { bitsPerByte } from './metrics.ts'
 import { completeOptions } from './options.ts'
 import { measurePeakGflops } from './peak.ts'
 import { type Progress, type RunParts, restoreRun, savedOptions, saveRun } from './resume.ts'
+import { RoutingRecord } from './routingRecord.ts'
 import { SkipStep } from './skipStep.ts'
 import { type StepResult, trainStep } from './step.ts'
 import type { Batch, EvalMetrics, SavableTokenizer, StartInfo, StepMetrics, Summary, TrainRequest } from './types.ts'
@@ -23,6 +24,8 @@ const summarySteps = 20
 interface Run extends RunParts {
   request: TrainRequest
   info: StartInfo
+  /** Null where it is switched off. */
+  routing: RoutingRecord | null
   /** performance.now() that stands for zero seconds elapsed, earlier sessions included. */
   clockStart: number
   recent: StepMetrics[]
@@ -75,6 +78,7 @@ async function startRun(request: TrainRequest): Promise<Run> {
     ...parts,
     request,
     info,
+    routing: options.routingRecord ? new RoutingRecord(model.textConfig, { runFolder, fromStep: progress.step }) : null,
     clockStart: performance.now() - progress.secondsElapsed * 1000,
     recent: [],
     lastSave: { step: resume ? progress.step : -1, seconds: progress.secondsElapsed },
@@ -150,7 +154,8 @@ function stepMetrics(
   rates: Pick<StepMetrics, 'learningRate' | 'matrixLearningRate' | 'tokensPerSecond'>,
 ): StepMetrics {
   const { progress, info } = run
-  const { numBytes, targets, ...rest } = result
+  const { numBytes, targets, routers: _routers, ...rest } = result
+  const routingAlerts = run.routing?.step(progress, result) ?? []
   return {
     step: progress.step,
     tokens: progress.tokens,
@@ -158,6 +163,7 @@ function stepMetrics(
     ...rest,
     ...rates,
     mfu: (rates.tokensPerSecond * info.flopsPerToken) / (info.peakGflops * 1e9),
+    ...(routingAlerts.length > 0 ? { routingAlerts } : {}),
     secondsElapsed: progress.secondsElapsed,
     fractionDone: fractionDone(run),
   }

@@ -1,5 +1,6 @@
 // Figures of a step that are more than a sum.
 import type { Routing } from '../nn/index.ts'
+import { entropyOf } from '../ops/index.ts'
 
 /** Load of the experts of each layer, and the two router losses, means over layers and micro-batches. */
 export interface RoutingMetrics {
@@ -8,6 +9,20 @@ export interface RoutingMetrics {
   expertTokens: number[][]
   balanceLoss: number
   routerZLoss: number
+  /** What else is known of each router; empty where routers were not sampled (`routeSampling`). */
+  routers: RouterMetrics[]
+}
+
+/** One router over a step. Entropies are shares of the largest possible, ln E: 1 where all experts are alike. */
+export interface RouterMetrics {
+  /** Of the mean distribution over experts: low where few experts hold most of the probability. */
+  entropy: number
+  /** Mean over rows of the entropy of a row: low where the router is sure. */
+  rowEntropy: number
+  /** Mean of the last chosen score less the best one left out; NaN where every expert is chosen. */
+  margin: number
+  /** (Token, expert) pairs dropped by a capacity. */
+  dropped: number
 }
 
 /** Nats over tokens -> bits over the bytes those tokens stand for. */
@@ -25,15 +40,26 @@ export function maxViolation(counts: ArrayLike<number>): number {
   return sum === 0 ? 0 : (max * counts.length) / sum - 1
 }
 
+/** Sums of one router's figures over micro-batches; those of the sample weighted with its rows. */
+interface RouterSums {
+  probs: Float64Array
+  rows: number
+  rowEntropy: number
+  margin: number
+  dropped: number
+}
+
 /** Adds up what the routers of several micro-batches did; loads are taken over the whole step. */
 export class RoutingMeter {
   #counts: Float64Array[] = []
+  #routers: RouterSums[] = []
   #balanceLoss = 0
   #zLoss = 0
   #seen = 0
 
   add(routings: Routing[]): void {
-    routings.forEach(({ counts, balanceLoss, zLoss }, layer) => {
+    routings.forEach((routing, layer) => {
+      const { counts, balanceLoss, zLoss } = routing
       const total = (this.#counts[layer] ??= new Float64Array(counts.length))
       counts.forEach((count: number, expert: number) => {
         total[expert] += count
@@ -41,7 +67,19 @@ export class RoutingMeter {
       this.#balanceLoss += balanceLoss
       this.#zLoss += zLoss
       this.#seen++
+      this.#addRouter(layer, routing)
     })
+  }
+
+  #addRouter(layer: number, { sample, probSums, counts, dropped = 0 }: Routing): void {
+    if (!sample || !probSums) return
+    const zero = { probs: new Float64Array(counts.length), rows: 0, rowEntropy: 0, margin: 0, dropped: 0 }
+    const sums = (this.#routers[layer] ??= zero)
+    probSums.forEach((p, expert) => (sums.probs[expert] += p))
+    sums.rows += sample.rows
+    sums.rowEntropy += sample.rows * sample.rowEntropy
+    sums.margin += sample.rows * sample.margin
+    sums.dropped += dropped
   }
 
   result(): RoutingMetrics {
@@ -56,6 +94,12 @@ export class RoutingMeter {
       expertTokens: this.#counts.map((counts) => Array.from(counts)),
       balanceLoss: mean(this.#balanceLoss, this.#seen),
       routerZLoss: mean(this.#zLoss, this.#seen),
+      routers: this.#routers.map(({ probs, rows, rowEntropy, margin, dropped }) => ({
+        entropy: entropyOf(probs) / Math.log(probs.length),
+        rowEntropy: rowEntropy / rows / Math.log(probs.length),
+        margin: margin / rows,
+        dropped,
+      })),
     }
   }
 }

@@ -22,6 +22,7 @@ export const defaultTrainingOptions: Omit<TrainingOptions, 'horizon' | 'batch' |
   evalBatches: 8,
   checkpointEvery: 0,
   checkpointMinutes: 0,
+  routingRecord: true,
 }
 
 const counts = ['batch', 'time', 'accumulation', 'evalBatches'] as const

@@ -5,7 +5,7 @@
 // micro-batch counts by its share of them.
 import type { Model } from '../model/index.ts'
 import { clipFactor, globalNorm, type Optimizer } from '../nn/index.ts'
-import { scale } from '../ops/index.ts'
+import { routeSampling, scale } from '../ops/index.ts'
 import { memoryScope, Tape } from '../tensor/index.ts'
 import { RoutingMeter, type RoutingMetrics } from './metrics.ts'
 import type { SkipStep } from './skipStep.ts'
@@ -58,6 +58,7 @@ export function trainStep(
 /** Adds the gradients of a micro-batch, weighted with its share of the step; returns its own mean loss. */
 function forwardBackward({ model, options }: StepContext, batch: Batch, share: number, meter: RoutingMeter): number {
   using _scope = memoryScope()
+  using _sampling = options.routingRecord ? routeSampling() : null
   using tape = new Tape()
   const input = { ...batch, batch: options.batch, time: options.time }
   const { loss, routings } = model.loss(input, batch.targets, {

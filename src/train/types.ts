@@ -4,6 +4,7 @@
 // config, options, batches and callbacks. Batches come through the structural interface BatchSource, which
 // the loader of data/ meets, so a test can train on a few arrays.
 import type { ModelConfig, MultimodalConfig, MultimodalInput } from '../model/index.ts'
+import type { RoutingAlert } from './routingWatch.ts'
 
 /** One micro-batch of packed sequences; all arrays have B*T entries, row-major. */
 export interface Batch {
@@ -84,6 +85,8 @@ export interface TrainingOptions {
   checkpointEvery: number
   /** Minutes between checkpoints; 0: never by time. Default 0. */
   checkpointMinutes: number
+  /** Keep what routers do (runFolder/routing.jsonl) and warn when they collapse. Default true. */
+  routingRecord: boolean
 }
 
 /** What every step reports. */
@@ -114,6 +117,8 @@ export interface StepMetrics {
   /** Load-balance loss (1 when uniform) and router z-loss, means over layers. */
   balanceLoss: number
   routerZLoss: number
+  /** What began to go wrong with routing at this step; left out: nothing. */
+  routingAlerts?: RoutingAlert[]
   /** True when the update was skipped as a spike. */
   skipped: boolean
   secondsElapsed: number
@@ -141,7 +146,7 @@ export interface TrainRequest {
   tokenizer?: SavableTokenizer
   /** Writes files of the caller's into a checkpoint's folder, before it takes the old one's place. */
   saveBeside?: (folder: string) => void | Promise<void>
-  /** The checkpoint goes to runFolder/checkpoint; left out: nothing is written. */
+  /** The checkpoint goes to runFolder/checkpoint, the record of routing beside it; left out: nothing is written. */
   runFolder?: string
   /** Go on from the checkpoint of runFolder. */
   resume?: boolean

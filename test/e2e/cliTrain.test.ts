@@ -35,16 +35,19 @@ describe('pollux train --json', () => {
     expect(losses[29]).toBeLessThan(losses[0] * 0.8)
   })
 
-  it('leaves run.json, a line of metrics a step, provenance, a checkpoint and a report', () => {
+  it('leaves run.json, a line of metrics and of routing a step, provenance, a checkpoint and a report', () => {
     const run = join(folder, 'runs/first')
     expect(readdirSync(run).sort()).toEqual([
       'checkpoint',
       'metrics.jsonl',
       'provenance.jsonl',
       'report.html',
+      'routing.jsonl',
       'run.json',
     ])
-    expect(readFileSync(join(run, 'metrics.jsonl'), 'utf8').trim().split('\n')).toHaveLength(30)
+    for (const name of ['metrics.jsonl', 'routing.jsonl']) {
+      expect(readFileSync(join(run, name), 'utf8').trim().split('\n')).toHaveLength(30)
+    }
     for (const name of ['config.json', 'model.safetensors', 'tokenizer.json']) {
       expect(existsSync(join(run, 'checkpoint', name))).toBe(true)
     }
