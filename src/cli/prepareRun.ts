@@ -9,7 +9,7 @@ import {
   type Split,
   splitDocuments,
 } from '../data/index.ts'
-import { type ModelConfig, type MultimodalConfig, parseConfig } from '../model/index.ts'
+import { type ModelConfig, type MultimodalConfig, parseConfig, withRouting } from '../model/index.ts'
 import type { BatchSource } from '../train/index.ts'
 import { Tokenizer, trainTokenizer } from '../tokenizer/index.ts'
 import { bytes, count, short } from './format.ts'
@@ -106,7 +106,7 @@ async function tokenise(
 
 /** The preset's config, fitted to the tokenizer that came out and the length of sequences. */
 function configFor({ preset, run }: TrainPlan, tokenizer: Tokenizer): ModelConfig {
-  return parseConfig({
+  const fitted = parseConfig({
     ...preset.config,
     vocab_size: tokenizer.vocabSize,
     // sampling must not look back past positions that were trained
@@ -115,6 +115,7 @@ function configFor({ preset, run }: TrainPlan, tokenizer: Tokenizer): ModelConfi
     eos_token_id: tokenizer.eosId,
     pad_token_id: tokenizer.padId,
   })
+  return withRouting(fitted, run.record.request.routing ?? '')
 }
 
 /** `1 document`, `4,225 documents`. */

@@ -33,6 +33,7 @@ describe('the surface of the command line', () => {
         '--image-tokens <n>',
         '--preset <name>',
         '--depth <n>',
+        '--routing <keys>',
         '--minutes <n>',
         '--steps <n>',
         '--run <name>',

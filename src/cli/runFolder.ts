@@ -47,6 +47,8 @@ export interface RunRequest {
   dataRoot?: string
   preset: string
   depth: number
+  /** What --routing said, as it was typed. */
+  routing?: string
   vocab: number
   seed: number
   /** Tokens a sequence, sequences a batch. */

@@ -17,7 +17,17 @@ Examples:
   $ npx pollux train --data labelled.jsonl --augment          rows of parts: text, inlineData, fileData
   $ npx pollux train --depth 8 --minutes 60 --run big         a larger model, an hour, runs/big
   $ npx pollux train --resume --run big --minutes 120         go on to two hours in all
+  $ npx pollux train --routing balance=bias,experts=32,top-k=4,shared=off
   $ npx pollux train --preset micro --steps 50 --json         for programs: one object a step
+
+Keys of --routing (docs/decisions/011-routing.md says what each does):
+  experts=N  top-k=K  expert-width=N    experts of a layer (0: a dense model), those of a token, and their width
+  shared=off|N                          width of the dense MLP beside the experts
+  choice=token|expert|round-robin       rows choose; experts choose (in training only); nobody does (for benches)
+  score=softmax|sigmoid  renormalise=on|off  expert-scale=on|off  groups=N  top-groups=N
+  capacity=X  drop=probability|position most rows of an expert, as a multiple of its share; 0: any number
+  balance=aux|bias|quantile|sinkhorn|none  aux=X  aux-scope=sequence|batch|global  z=X  bias-rate=X  bias-until=X
+  jitter=X  warmup=X  warmup-by=uniform|temperature|balance
 
 Ctrl-C finishes the step, saves, and says how to go on.
 `
@@ -38,6 +48,7 @@ export function addTrain(program: Command): void {
     .option('--image-tokens <n>', 'most tokens of a picture (default: 9)', wholeNumber('--image-tokens', 1, 4096))
     .option('--preset <name>', `model: ${presets.join(', ')} (default: nano)`, oneOf('--preset', presets))
     .option('--depth <n>', 'model by its number of layers; width and the rest follow', wholeNumber('--depth', 1, 64))
+    .option('--routing <keys>', 'how experts are chosen and balanced: key=value,... (keys below)')
     .option('--minutes <n>', 'time to train (default: 5)', positiveNumber('--minutes'))
     .option('--steps <n>', 'steps to train, instead of --minutes', wholeNumber('--steps'))
     .option('--run <name>', 'name of the run (default: the day and a word)', folderName('--run'))

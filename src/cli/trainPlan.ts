@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { nodeModulesRoot, type WorldTask, worldTasks } from '../data/index.ts'
-import { type Preset, type PresetName, preset, presetForDepth, recoverFolder } from '../model/index.ts'
+import { type Preset, type PresetName, preset, presetForDepth, recoverFolder, withRouting } from '../model/index.ts'
 import { PolluxError } from '../util/index.ts'
 import { checkOut, defaultOut, findRun, freshName, isTaken, type Run, type RunRequest, runPaths } from './runFolder.ts'
 import { UsageError } from './usage.ts'
@@ -16,6 +16,7 @@ export interface TrainFlags {
   data?: string[]
   preset?: PresetName
   depth?: number
+  routing?: string
   minutes?: number
   steps?: number
   run?: string
@@ -55,6 +56,7 @@ const defaultMinutes = 5
 const settled = {
   preset: '--preset',
   depth: '--depth',
+  routing: '--routing',
   seed: '--seed',
   batch: '--batch',
   context: '--context',
@@ -97,9 +99,21 @@ function planFresh(flags: TrainFlags): TrainPlan {
     })
   }
   const chosen = flags.depth === undefined ? preset(flags.preset ?? 'nano') : presetForDepth(flags.depth)
+  checkRouting(flags.routing, chosen)
   const request = freshRequest(flags, chosen)
   const record = { pollux: version, name, createdAt: new Date().toISOString(), request }
   return { run: { name, folder, record }, preset: chosen, resume: false }
+}
+
+/** Refuses a --routing that cannot be, before any work is done. */
+function checkRouting(routing: string | undefined, { config }: Preset): void {
+  if (routing === undefined) return
+  try {
+    withRouting(config, routing)
+  } catch (error) {
+    if (!(error instanceof PolluxError)) throw error
+    throw new UsageError(`--routing: ${error.message}`, error.hint)
+  }
 }
 
 function freshRequest(flags: TrainFlags, chosen: Preset): RunRequest {
@@ -113,6 +127,7 @@ function freshRequest(flags: TrainFlags, chosen: Preset): RunRequest {
     ...mediaRequest(flags),
     preset: chosen.name,
     depth: chosen.depth,
+    ...(flags.routing === undefined ? {} : { routing: flags.routing }),
     vocab: flags.vocab ?? chosen.config.vocab_size,
     seed: flags.seed ?? 0,
     context: flags.context ?? chosen.time,

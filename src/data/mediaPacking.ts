@@ -84,6 +84,7 @@ export class MediaBatchWriter {
       for (let t = at; t < time; t++) {
         batch.segmentStart[slot * time + t] = at
         batch.positions[slot * time + t] = t - at
+        ;(batch.padding ??= new Uint8Array(batch.ids.length))[slot * time + t] = 1
       }
     }
     if (pictures.rows.length > 0)

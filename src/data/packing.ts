@@ -22,6 +22,8 @@ export interface Batch {
   segmentStart: Int32Array
   /** Position of the row inside its segment: row - segmentStart. */
   positions: Int32Array
+  /** 1 where a row is padding; left out where none is. */
+  padding?: Uint8Array
   /** UTF-8 bytes of text that the targets stand for. */
   numBytes: number
 }
@@ -67,6 +69,7 @@ export function packSequence(
     batch.ids[base + t] = isText ? tokens[at] : bosId
     batch.segmentStart[base + t] = segment
     batch.positions[base + t] = t - segment
+    if (!isText) (batch.padding ??= new Uint8Array(batch.ids.length))[base + t] = 1
     if (!isText || at + 1 >= starts[document + 1]) continue
     const target = tokens[at + 1]
     batch.targets[base + t] = target

@@ -100,9 +100,10 @@ function partSizes(config: ModelConfig): Record<Part, PartSize> {
   const hasInputs = P > 0 ? 1 : 0
   const hasExperts = config.enable_moe_block ? 1 : 0
   const headNorms = ({ headDim, values }: LayerShape): number => headDim * (values === 'shared' ? 1 : 2)
-  const layerNorms = D * (4 + 3 * hasExperts + hasInputs)
+  // three more around the experts where there is a dense branch beside them
+  const layerNorms = ({ inner }: LayerShape): number => D * (4 + (inner > 0 ? 3 * hasExperts : 0) + hasInputs)
   // factors of routers: a vector over the width and one over the experts
-  const factors = (layerScalar ? 1 : 0) + hasExperts * (D + E)
+  const factors = (layerScalar ? 1 : 0) + hasExperts * (D + (config.routing.expert_scale ? E : 0))
   return {
     embedding: all(vocab_size * D),
     'per-layer table': { total: config.vocab_size_per_layer_input * L * P, active: L * P },
@@ -111,7 +112,9 @@ function partSizes(config: ModelConfig): Record<Part, PartSize> {
     'dense MLPs': inLayers(({ inner }) => 3 * D * inner),
     experts: { total: L * E * expert, active: L * config.top_k_experts * expert },
     routers: all(L * D * E),
-    'norms and factors': all(inLayers((layer) => headNorms(layer) + layerNorms + factors).total + D + hasInputs * P),
+    'norms and factors': all(
+      inLayers((layer) => headNorms(layer) + layerNorms(layer) + factors).total + D + hasInputs * P,
+    ),
   }
 }
 

@@ -4,6 +4,8 @@
 //   d   = post_ff_1(Mlp(pre_ff(x1)))                          the dense branch
 //   e   = post_ff_2(Experts(pre_ff_2(x1), Router(x1)))        the sparse branch; the router sees x1 itself
 //   x2  = x1 + post_ff(d + e)                                 without experts: x1 + post_ff(Mlp(pre_ff(x1)))
+//                                                             without a dense branch, experts in the place of its MLP:
+//                                                             x1 + post_ff(Experts(pre_ff(x1), Router(x1)))
 //   out = (x2 + PerLayerGate(x2)) * layer_scalar              the gate where the model has per-layer inputs
 //
 // A routing variant is another Router. Sums ride on the norms (`residual`), so no pass over the stream is spent on them.
@@ -17,6 +19,7 @@ import {
   Norm,
   PerLayerGate,
   type Router,
+  type RouterTraining,
   type Routing,
   TopKRouter,
 } from '../nn/index.ts'
@@ -34,6 +37,10 @@ export interface BlockContext extends AttentionContext {
   activation: 'f32' | 'bf16'
   /** Share of the step's tokens that this batch holds; the router's losses are weighted with it. */
   lossWeight: number
+  /** [R]: 1 where a row is padding, which routers do not count. Default: none is. */
+  padding?: Uint8Array
+  /** In a step of training: what routers may draw and drop. */
+  training?: RouterTraining
 }
 
 /** What a layer may get beside the stream. */
@@ -57,10 +64,8 @@ export interface BlockResult {
 interface SparseBranch {
   router: Router
   experts: Experts
-  preNorm: Norm
-  postNorm: Norm
-  /** After the dense branch, which has a norm of its own only beside experts. */
-  densePostNorm: Norm
+  /** Norms that there are beside a dense branch only: its own after it, and those around the experts. */
+  beside: { densePostNorm: Norm; preNorm: Norm; postNorm: Norm } | null
 }
 
 export class Block {
@@ -71,7 +76,8 @@ export class Block {
   readonly attention: Attention
   readonly postAttentionNorm: Norm
   readonly preFeedforwardNorm: Norm
-  readonly mlp: Mlp
+  /** Null where experts stand in its place. */
+  readonly mlp: Mlp | null
   readonly sparse: SparseBranch | null
   readonly postFeedforwardNorm: Norm
   readonly perLayer: PerLayerGate | null
@@ -94,7 +100,7 @@ export class Block {
     })
     this.postAttentionNorm = norm('post_attention_layernorm', true)
     this.preFeedforwardNorm = norm('pre_feedforward_layernorm')
-    this.mlp = new Mlp(`${name}.mlp`, dim, inner)
+    this.mlp = inner > 0 ? new Mlp(`${name}.mlp`, dim, inner) : null
     this.sparse = config.enable_moe_block
       ? {
           router: newRouter(`${name}.router`, config),
@@ -103,9 +109,11 @@ export class Block {
             experts: config.num_experts,
             inner: config.moe_intermediate_size,
           }),
-          preNorm: norm('pre_feedforward_layernorm_2'),
-          postNorm: norm('post_feedforward_layernorm_2'),
-          densePostNorm: norm('post_feedforward_layernorm_1'),
+          beside: this.mlp && {
+            densePostNorm: norm('post_feedforward_layernorm_1'),
+            preNorm: norm('pre_feedforward_layernorm_2'),
+            postNorm: norm('post_feedforward_layernorm_2'),
+          },
         }
       : null
     this.postFeedforwardNorm = norm('post_feedforward_layernorm', true)
@@ -119,11 +127,13 @@ export class Block {
       ...this.attention.weights,
       this.postAttentionNorm.weight,
       this.preFeedforwardNorm.weight,
-      ...this.mlp.weights,
+      ...(this.mlp?.weights ?? []),
     ]
     if (this.sparse) {
-      const { router, experts, preNorm, postNorm, densePostNorm } = this.sparse
-      weights.push(densePostNorm.weight, ...router.weights, preNorm.weight, ...experts.weights, postNorm.weight)
+      const { router, experts, beside } = this.sparse
+      if (beside) weights.push(beside.densePostNorm.weight)
+      weights.push(...router.weights, ...(beside ? [beside.preNorm.weight] : []), ...experts.weights)
+      if (beside) weights.push(beside.postNorm.weight)
     }
     weights.push(this.postFeedforwardNorm.weight, ...(this.perLayer?.weights ?? []))
     return weights
@@ -144,13 +154,18 @@ export class Block {
   /** The dense and the sparse branch, summed, before the last norm. */
   private feedForward(x1_RD: Tensor, context: BlockContext): { mixed: Tensor; routing: Routing | null } {
     const outDtype = context.activation
-    const dense_RD = this.mlp.forward(this.preFeedforwardNorm.forward(x1_RD, { outDtype }))
-    if (!this.sparse) return { mixed: dense_RD, routing: null }
-    const { router, experts, preNorm, postNorm, densePostNorm } = this.sparse
-    const routing = router.forward(x1_RD, context.lossWeight)
-    const sparse_RD = experts.forward(preNorm.forward(x1_RD, { outDtype }), routing)
-    const d_RD = densePostNorm.forward(dense_RD)
-    return { mixed: postNorm.forward(sparse_RD, { residual: d_RD }), routing }
+    const normed_RD = this.preFeedforwardNorm.forward(x1_RD, { outDtype })
+    if (!this.sparse) return { mixed: this.mlp!.forward(normed_RD), routing: null }
+    const { router, experts, beside } = this.sparse
+    if (!this.mlp || !beside) {
+      const routing = router.forward(x1_RD, context)
+      return { mixed: experts.forward(normed_RD, routing), routing }
+    }
+    const dense_RD = this.mlp.forward(normed_RD)
+    const routing = router.forward(x1_RD, context)
+    const sparse_RD = experts.forward(beside.preNorm.forward(x1_RD, { outDtype }), routing)
+    const d_RD = beside.densePostNorm.forward(dense_RD)
+    return { mixed: beside.postNorm.forward(sparse_RD, { residual: d_RD }), routing }
   }
 }
 
@@ -174,5 +189,6 @@ function newRouter(name: string, config: ModelConfig): Router {
     eps: config.rms_norm_eps,
     balanceCoefficient: config.router_aux_loss_coef,
     zCoefficient: config.router_z_loss_coef,
+    routing: config.routing,
   })
 }

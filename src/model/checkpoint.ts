@@ -17,7 +17,7 @@ import { layerShapes } from './layers.ts'
 import { recoverFolder } from './replaceFolder.ts'
 import type { StoredTensor, WritableTensor } from './safetensors.ts'
 import { ownPrefix, storedPieces, textPrefix, withPrefix } from './tensorNames.ts'
-import type { Weight } from '../nn/index.ts'
+import type { RouterBuffer, Weight } from '../nn/index.ts'
 
 export { CheckpointError } from './checkpointReader.ts'
 
@@ -86,6 +86,9 @@ export function modelTensors(model: Decoder, dtype: StoredAs, prefix = ownPrefix
       tensors.set(layerScalarName(layer, prefix), storedValues(Float32Array.of(layerScalar), [1], dtype))
     })
   }
+  for (const { name, data } of routerState(model)) {
+    tensors.set(withPrefix(name, prefix), storedValues(data, [data.length], 'f32'))
+  }
   return tensors
 }
 
@@ -126,6 +129,7 @@ export function fillDecoder(model: Decoder, reader: CheckpointReader, prefix = o
       block.layerScalar = value[0]
     })
   }
+  for (const { name, data } of routerState(model)) reader.take(withPrefix(name, prefix), [data.length], data)
   // layers with another layer's keys may still carry their own, which nothing reads
   const unused = new Set(
     layerShapes(config).flatMap(({ donor }, layer) =>
@@ -147,6 +151,11 @@ export function fillWeights(weights: Iterable<Weight>, reader: CheckpointReader,
     }
     weight.parameter.touch()
   }
+}
+
+/** State of routers that belongs to the model: in files in f32, since small differences decide who is chosen. */
+function routerState(model: Decoder): RouterBuffer[] {
+  return model.routers.flatMap(({ buffers }) => buffers.filter(({ transient }) => !transient))
 }
 
 function layerScalarName(layer: number, prefix: string): string {

@@ -4,9 +4,11 @@
 // both ways. `parseConfig` is the only way in: it fills the defaults of the family (family.ts), brings older
 // spellings to one form, and refuses what this code does not compute, by field, requirement and value.
 // What is written back is in configFile.ts; layers.ts tells each layer's shape.
+import type { RoutingConfig } from '../nn/index.ts'
 import { isRecord } from '../util/index.ts'
 import { boolean, ConfigError, type Given, number, record, size, tokenId, tokenIds } from './configFields.ts'
 import { ropeParameters, type RopeParameters } from './configRope.ts'
+import { routingField } from './configRouting.ts'
 import { families, familyOf, type FamilyDefaults, type ModelType, textPart } from './family.ts'
 
 export { ConfigError } from './configFields.ts'
@@ -45,12 +47,14 @@ export interface ModelConfig {
   /** Width of each layer's own input (per-layer embeddings); 0: none. Their table has vocab_size_per_layer_input rows. */
   hidden_size_per_layer_input: number
   vocab_size_per_layer_input: number
-  /** Width of the dense MLP, which runs beside the experts where there are any. */
+  /** Width of the dense MLP, which runs beside the experts where there are any; 0: experts stand in its place. */
   intermediate_size: number
   enable_moe_block: boolean
   num_experts: number
   top_k_experts: number
   moe_intermediate_size: number
+  /** How routers choose and are kept in balance; Pollux's own field. */
+  routing: RoutingConfig
   rms_norm_eps: number
   rope_parameters: { sliding_attention: RopeParameters; full_attention: RopeParameters }
   /** logits = cap * tanh(logits / cap); 0: none. */
@@ -109,6 +113,7 @@ export function parseConfig(source: unknown): ModelConfig {
   checkSupported(given, modelType)
   const hiddenSize = size(given, 'hidden_size')
   const numLayers = size(given, 'num_hidden_layers')
+  const experts = expertFields(given, defaults)
   const config: ModelConfig = {
     model_type: modelType,
     architectures,
@@ -123,8 +128,8 @@ export function parseConfig(source: unknown): ModelConfig {
     use_bidirectional_attention: bothWays(given, modelType, defaults),
     query_pre_attn_scalar: queryScalar(given, modelType, defaults),
     ...perLayerFields(given, defaults),
-    intermediate_size: size(given, 'intermediate_size'),
-    ...expertFields(given, defaults),
+    intermediate_size: size(given, 'intermediate_size', undefined, experts.enable_moe_block ? 0 : 1),
+    ...experts,
     rms_norm_eps: number(given, 'rms_norm_eps', configDefaults.rms_norm_eps),
     rope_parameters: ropeParameters(given, modelType, defaults),
     final_logit_softcapping: number(given, 'final_logit_softcapping', defaults.final_logit_softcapping),
@@ -132,7 +137,7 @@ export function parseConfig(source: unknown): ModelConfig {
     max_position_embeddings: size(given, 'max_position_embeddings'),
     initializer_range: number(given, 'initializer_range', configDefaults.initializer_range),
     hidden_activation: configDefaults.hidden_activation,
-    router_aux_loss_coef: number(given, 'router_aux_loss_coef', configDefaults.router_aux_loss_coef),
+    router_aux_loss_coef: number(given, 'router_aux_loss_coef', auxDefault(experts.routing)),
     router_z_loss_coef: number(given, 'router_z_loss_coef', configDefaults.router_z_loss_coef),
     bos_token_id: tokenId(given, 'bos_token_id'),
     eos_token_id: tokenIds(given, 'eos_token_id'),
@@ -184,12 +189,24 @@ function perLayerFields(given: Given, defaults: FamilyDefaults) {
 
 function expertFields(given: Given, defaults: FamilyDefaults) {
   const moe = boolean(given, 'enable_moe_block', defaults.enable_moe_block)
-  return {
-    enable_moe_block: moe,
+  const sizes = {
     num_experts: moe ? size(given, 'num_experts') : 0,
     top_k_experts: moe ? size(given, 'top_k_experts') : 0,
-    moe_intermediate_size: moe ? size(given, 'moe_intermediate_size') : 0,
   }
+  if (moe && sizes.top_k_experts > sizes.num_experts) {
+    throw new ConfigError('top_k_experts', `at most num_experts (${sizes.num_experts})`, sizes.top_k_experts)
+  }
+  return {
+    enable_moe_block: moe,
+    ...sizes,
+    moe_intermediate_size: moe ? size(given, 'moe_intermediate_size') : 0,
+    routing: routingField(given, sizes),
+  }
+}
+
+/** The balance loss is on where nothing else keeps the balance. */
+function auxDefault({ balance }: RoutingConfig): number {
+  return balance === 'aux' ? configDefaults.router_aux_loss_coef : 0
 }
 
 function bothWays(given: Given, modelType: ModelType, defaults: FamilyDefaults): 'vision' | null {
@@ -275,8 +292,8 @@ function checkRelations(config: ModelConfig): void {
   for (const field of ['head_dim', 'global_head_dim'] as const) {
     if (config[field] % 2 !== 0) throw new ConfigError(field, 'even (rotary pairs)', config[field])
   }
-  if (config.enable_moe_block && config.top_k_experts > config.num_experts) {
-    throw new ConfigError('top_k_experts', `at most num_experts (${config.num_experts})`, config.top_k_experts)
+  if (config.routing.balance === 'none' && config.router_aux_loss_coef !== 0) {
+    throw new ConfigError('router_aux_loss_coef', '0 under routing.balance "none"', config.router_aux_loss_coef)
   }
   const donors = new Set(config.layer_types.slice(0, layers - shared))
   if (shared >= layers || config.layer_types.some((type) => !donors.has(type))) {

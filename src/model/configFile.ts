@@ -4,6 +4,7 @@
 // left out. transformers checks kinds strictly: "none" is null, never 0, and a field of type float must not be written
 // as a whole number (30.0, not 30), which JSON.stringify would do.
 import type { ModelConfig } from './config.ts'
+import { routingFile } from './configRouting.ts'
 import { families } from './family.ts'
 
 /** Dtype of stored weights. */
@@ -12,9 +13,17 @@ export type StoredAs = 'bf16' | 'f32'
 /** The object of config.json. */
 export function configFile(config: ModelConfig, dtype: StoredAs): Record<string, unknown> {
   const { experts, perLayerInputs, sharedKeys } = families[config.model_type]
-  const { final_logit_softcapping: softcap, query_pre_attn_scalar, use_bidirectional_attention, ...rest } = config
+  const {
+    final_logit_softcapping: softcap,
+    query_pre_attn_scalar,
+    use_bidirectional_attention,
+    routing,
+    ...rest
+  } = config
+  const ownRouting = routingFile(routing)
   const file: Record<string, unknown> = {
     ...rest,
+    ...(ownRouting && { routing: ownRouting }),
     final_logit_softcapping: softcap === 0 ? null : softcap,
     attention_bias: false,
     attention_dropout: 0,

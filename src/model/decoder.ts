@@ -14,6 +14,8 @@ import {
   PerLayerInputs,
   type RopeTable,
   ropeTable,
+  type Router,
+  type RouterTraining,
   type Routing,
   type Weight,
 } from '../nn/index.ts'
@@ -38,6 +40,8 @@ export interface DecoderInput {
    * sliding layers, if use_bidirectional_attention is 'vision'.
    */
   blockEnd?: Int32Array
+  /** 1 where a row is padding, which routers do not count. Default: none is. */
+  padding?: Uint8Array
   /** Soft tokens: rows whose embedding is replaced, unscaled, by values [N, D] (pictures, sound). Rows increase. */
   soft?: { rows: Int32Array; values: Tensor }[]
 }
@@ -51,6 +55,8 @@ export interface ForwardOptions {
   activationCheckpointing?: boolean
   /** Factor on the router's losses (a micro-batch's share of the step). Default 1. */
   lossWeight?: number
+  /** Given in a step of training: what routers may draw and drop. Default: nothing. */
+  training?: RouterTraining
 }
 
 export interface HiddenResult {
@@ -101,6 +107,11 @@ export class Decoder {
     return [this.embedding, ...(this.perLayer?.weights ?? []), ...blocks, this.finalNorm.weight]
   }
 
+  /** Those of the layers with experts, in order: the order of `routings`. */
+  get routers(): Router[] {
+    return this.blocks.flatMap(({ sparse }) => (sparse ? [sparse.router] : []))
+  }
+
   /** Draws initial weights. */
   initialise(rng: Rng): this {
     initialise(this.weights, rng, { std: this.config.initializer_range })
@@ -113,11 +124,11 @@ export class Decoder {
 
   /** Hidden states after the last norm. */
   forward(input: DecoderInput, options: ForwardOptions = {}): HiddenResult {
-    const { compute = 'bf16', residual = 'f32', activationCheckpointing = false, lossWeight = 1 } = options
+    const { compute = 'bf16', residual = 'f32', activationCheckpointing = false, lossWeight = 1, training } = options
     this.#checkInput(input)
     const { hidden_size: dim } = this.config
     const ids = intTensor(input.ids)
-    const contexts = this.#contexts(input, { residual, activation: compute, lossWeight })
+    const contexts = this.#contexts(input, { residual, activation: compute, lossWeight, training })
     const routings: (Routing | null)[] = []
     let x_RD = embedding(ids, this.embedding.parameter, { scale: Math.sqrt(dim), outDtype: residual })
     for (const { rows, values } of input.soft ?? []) x_RD = replaceRows(x_RD, rows, cast(values, residual))
@@ -166,14 +177,15 @@ export class Decoder {
     return Float32Array.from(raw.floats, (x) => (cap > 0 ? cap * Math.tanh(x / cap) : x))
   }
 
-  #contexts(input: DecoderInput, common: Pick<BlockContext, 'residual' | 'activation' | 'lossWeight'>) {
-    const { batch, time, segmentStart } = input
+  #contexts(input: DecoderInput, common: Pick<BlockContext, 'residual' | 'activation' | 'lossWeight' | 'training'>) {
+    const { batch, time, segmentStart, padding } = input
     const places = input.positions ?? Int32Array.from(input.ids, (_, row) => row % time)
     const positions = intTensor(places)
     const blockEnd = this.config.use_bidirectional_attention === 'vision' ? input.blockEnd : undefined
     const count = places.reduce((most, place) => Math.max(most, place + 1), 1)
     const context = (type: LayerType, window?: number): BlockContext => ({
       ...common,
+      padding,
       batch,
       time,
       positions,

@@ -9,6 +9,8 @@ export {
   type RopeParameters,
 } from './config.ts'
 export { type Preset, type PresetName, preset, presetForDepth, presetNames } from './presets.ts'
+export { routingKeys } from './configRouting.ts'
+export { routingSpecKeys, withRouting } from './routingSpec.ts'
 export { activeParameters, flopsPerToken, meanKeys } from './flops.ts'
 export { type ConfigName, configNames, namedConfig } from './namedConfigs.ts'
 // ---- on paper ----

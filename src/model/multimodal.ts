@@ -4,7 +4,7 @@
 // and one linear map each), or through towers (Gemma 4: frozen, and in f32). All else is the Decoder's. Video is pictures
 // and sound in turn, so it needs nothing of its own.
 // Shapes: R rows of the batch, S rows of media, N patches, P features of a patch, F of a frame of sound, D width.
-import { initialise, type Weight } from '../nn/index.ts'
+import { initialise, type Router, type Weight } from '../nn/index.ts'
 import { fromArray, type Tensor } from '../tensor/index.ts'
 import { PolluxError, type Rng } from '../util/index.ts'
 import type { ModelConfig } from './config.ts'
@@ -61,6 +61,10 @@ export class MultimodalModel {
   /** Every weight that learns, in a fixed order. */
   get weights(): Weight[] {
     return [...this.text.weights, ...(this.vision?.weights ?? []), ...(this.audio?.weights ?? [])]
+  }
+
+  get routers(): Router[] {
+    return this.text.routers
   }
 
   /** Weights of towers: they want no gradient and no optimiser. */

@@ -7,6 +7,7 @@
 // | sound          | 25 rows a second, 4 x 64 log-mel | 25 rows a second, 640 samples
 import { type ModelConfig, parseConfig } from './config.ts'
 import { kvHeads, type Preset } from './presets.ts'
+import { withRouting } from './routingSpec.ts'
 import { type MultimodalConfig, parseMultimodalConfig } from './multimodalConfig.ts'
 
 /** What a config takes from its tokenizer. */
@@ -43,10 +44,15 @@ function narrower(config: ModelConfig): ModelConfig {
 export function multimodalPreset(
   { config }: Pick<Preset, 'config'>,
   tokenizer: MediaVocabulary,
-  { context, patch = 12, imageTokens = 9 }: { context: number; patch?: number; imageTokens?: number },
+  {
+    context,
+    patch = 12,
+    imageTokens = 9,
+    routing = '',
+  }: { context: number; patch?: number; imageTokens?: number; routing?: string },
 ): MultimodalConfig {
   const id = (name: string): number | undefined => tokenizer.specialTokens.get(name)
-  const text_config = parseConfig({
+  const fitted = parseConfig({
     ...narrower(config),
     vocab_size: tokenizer.vocabSize,
     max_position_embeddings: context,
@@ -54,6 +60,7 @@ export function multimodalPreset(
     eos_token_id: tokenizer.eosId,
     pad_token_id: tokenizer.padId,
   })
+  const text_config = withRouting(fitted, routing)
   return parseMultimodalConfig({
     model_type: 'pollux',
     text_config,

@@ -7,7 +7,16 @@ export { Experts } from './experts.ts'
 export { Mlp } from './mlp.ts'
 export { Norm } from './norm.ts'
 export { type RopeOptions, type RopeTable, ropeTable } from './rope.ts'
-export { type Router, type Routing, TopKRouter, type TopKRouterOptions } from './router.ts'
+export {
+  type Router,
+  type RouterTraining,
+  type Routing,
+  type RoutingPass,
+  TopKRouter,
+  type TopKRouterOptions,
+} from './router.ts'
+export type { RouterBuffer } from './routerBalance.ts'
+export { defaultRouting, type RoutingConfig, routingWords } from './routingConfig.ts'
 export { PerLayerGate, PerLayerInputs } from './perLayer.ts'
 export { constantWeight, fusedWeight, matrixWeight, positionsWeight, vectorWeight } from './weight.ts'
 // ---- optimisers ----

@@ -3,9 +3,11 @@
 //   groupedLinear  y[s] = W_e x[s]                    for the sorted rows s of expert e
 //   combine        out[r] = sum_j weights[r, j] y[row of pair (r, j)]
 //
+// Sorted rows behind the last expert's are of pairs that nobody takes: 0, and so are their gradients.
+//
 // With `gather`, rows are read through the plan while the product packs them: no sorted copy of x is made.
 // Shapes: R rows, K experts a row, S = R*K sorted rows, E experts, I in, N out, D width.
-import { type Compute, kernels } from '../native/index.ts'
+import { type Compute, kernels, type NumberArray } from '../native/index.ts'
 import {
   addGradient,
   type Dtype,
@@ -48,6 +50,7 @@ export function groupedLinear(x: Tensor, w: Parameter, plan: DispatchPlan, optio
     x.numbers, index?.ints ?? null, null, w.packed('forward', compute), y.numbers, null, plan.offsets.ints, E, N, I,
     true, false, compute,
   )
+  clearRest(y.numbers, plan)
   if (!isRecording(x, w)) return y
   record({
     op,
@@ -64,6 +67,12 @@ export function groupedLinear(x: Tensor, w: Parameter, plan: DispatchPlan, optio
     },
   })
   return y
+}
+
+/** Zeros in the sorted rows that belong to no expert, which no product writes. */
+function clearRest(sorted: NumberArray, { rows, topK, taken }: DispatchPlan): void {
+  const pairs = rows * topK
+  if (taken < pairs) sorted.fill(0, taken * (sorted.length / pairs))
 }
 
 /** dx = dy W_e for each sorted row; with gather, summed over the K sorted rows of each row. */
@@ -84,6 +93,7 @@ function addInputGradient(call: {
     dy.numbers, null, null, w.packed('backward', compute), data, null, plan.offsets.ints, E, I, N, false, accumulate,
     compute,
   )
+  if (!accumulate) clearRest(data, plan)
   if (!sorted) return
   const dx = empty(x.shape, { dtype: x.dtype })
   kernels.combineForward(sorted.numbers, null, plan.rowOfPair.ints, dx.numbers, plan.rows, plan.topK, I)

@@ -17,6 +17,8 @@ export { type AttentionMask, attentionMask, type AttentionMaskOptions } from './
 // ---- experts ----
 export { route, type RouteOptions, type RouteResult } from './route.ts'
 export { entropyOf, type RouteSample, routeSampling } from './routeSample.ts'
+export { type Choice, dropOverflow, expertChoice, groupedTopK, roundRobin, wholeChoice } from './routeChoice.ts'
+export { jitter, type JitterOptions } from './jitter.ts'
 export { type DispatchPlan, dispatchPlan } from './dispatch.ts'
 export { combine, groupedLinear, type GroupedLinearOptions } from './grouped.ts'
 

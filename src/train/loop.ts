@@ -134,7 +134,7 @@ async function oneStep(run: Run): Promise<StepMetrics> {
   }
   const batches: Batch[] = []
   for (let i = 0; i < options.accumulation; i++) batches.push(await run.loader.next())
-  const result = trainStep(run, batches, rates)
+  const result = trainStep(run, batches, { ...rates, progress: position })
   const end = performance.now()
   const tokens = options.batch * options.time * options.accumulation
   progress.step++

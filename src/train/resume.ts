@@ -118,6 +118,9 @@ function* trainingArrays({ model, optimizer }: RunParts): Generator<[string, Flo
   for (const { parameter } of model.weights) {
     yield [`master.${parameter.name}`, parameter.data, [...parameter.shape]]
   }
+  for (const { buffers } of model.routers) {
+    for (const { name, data } of buffers) yield [name, data, [data.length]]
+  }
   for (const [name, tensor] of optimizer.state()) yield [name, tensor.floats, [...tensor.shape]]
 }
 

@@ -15,6 +15,8 @@ export interface Batch {
   segmentStart: Int32Array
   /** Position of the row inside its document. */
   positions: Int32Array
+  /** 1 where a row is padding; left out: none is. */
+  padding?: Uint8Array
   /** Bytes of text that the counted targets stand for; in batches with media, the number of targets. */
   numBytes: number
   /** Of batches with media (MultimodalInput): image blocks, and the rows that pictures and sound fill. */
