@@ -7,6 +7,7 @@ export { Ledger } from './ledger.ts'
 export type { Rejection, SkipReason } from './ledger.ts'
 export type { Source } from './source.ts'
 export { fileSource } from './files.ts'
+export { type FileKind, kindOf } from './fileTypes.ts'
 export { nodeModulesRoot, nodeModulesSource } from './nodeModules.ts'
 export { writeProvenance } from './provenance.ts'
 

@@ -10,3 +10,24 @@ export {
   type WorldSample,
   type WorldScores,
 } from './world.ts'
+// ---- what experts read ----
+export { collectRouting, type CollectOptions } from './routingCollect.ts'
+export { noDomain, type RoutingSample, type SampledUnit } from './routingSample.ts'
+export { chooseUnits, mediaUnit, type RoutingUnit, textUnits } from './routingUnits.ts'
+export { documentDomain, DomainNames, usualDomains, worldTextDomain } from './routingDomains.ts'
+export { analyseRouting, type LayerAnalysis, mostSpecialisedLayer, type RoutingAnalysis } from './routingAnalysis.ts'
+export { type DomainSignificance, domainSignificance } from './routingChance.ts'
+export {
+  chanceCoActivation,
+  coActivation,
+  domainCounts,
+  domainInformation,
+  domainShares,
+  expertLoad,
+  type ExpertToken,
+  favouriteTokens,
+  pairCounts,
+  type Saturation,
+  saturation,
+  wilsonLower,
+} from './routingFigures.ts'
