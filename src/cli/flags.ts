@@ -34,6 +34,25 @@ export function wholeNumbers(flag: string, from: number, to: number): Reader<num
   return (text) => text.split(',').map((part) => one(part))
 }
 
+/** Numbers of tokens with commas between, like 512,4k,32k (a k is 1,024), as `--context 32768` counts them. */
+export function tokenCounts(flag: string): Reader<number[]> {
+  return (text) =>
+    text.split(',').map((part) => {
+      const [, digits, suffix] = /^\s*(\d+)\s*(k|m)?\s*$/i.exec(part) ?? []
+      const value = Number(digits) * { '': 1, k: 1024, m: 1024 ** 2 }[(suffix ?? '').toLowerCase() as '' | 'k' | 'm']
+      if (!(value >= 1 && value <= 2 ** 22)) {
+        throw new UsageError(`${flag}: must be numbers of tokens like 4096 or 32k, got ${JSON.stringify(part)}`)
+      }
+      return value
+    })
+}
+
+/** Words of a list with commas between. */
+export function words<T extends string>(flag: string, list: readonly T[]): Reader<T[]> {
+  const one = oneOf(flag, list)
+  return (text) => text.split(',').map((part) => one(part.trim()))
+}
+
 /** A path of a folder: anything but nothing. */
 export function folderPath(flag: string): Reader<string> {
   return (text) => {

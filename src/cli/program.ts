@@ -4,6 +4,7 @@ import { addAsk } from './ask.ts'
 import { addEval } from './eval.ts'
 import { addInspect } from './inspect.ts'
 import { addMediaTokenizer } from './mediaTokenizer.ts'
+import { addNeedles } from './needles.ts'
 import { addRuns } from './runs.ts'
 import { addSample } from './sample.ts'
 import { addTrain } from './train.ts'
@@ -40,6 +41,7 @@ Environment:
   addSample(program)
   addEval(program)
   addAsk(program)
+  addNeedles(program)
   addRuns(program)
   addInspect(program)
   addMediaTokenizer(program)

@@ -53,3 +53,29 @@ export {
   worldTasks,
 } from './world/index.ts'
 export type { Wanted, WorldOptions, WorldQuestion, WorldSplit, WorldTask } from './world/index.ts'
+
+// ---- long contexts: needles, texts read twice ----
+export {
+  generatedFiller,
+  LongLoader,
+  needleDocument,
+  needleKinds,
+  needleProbe,
+  NeedleWriter,
+  shortestProbe,
+  streamFiller,
+  twiceDocument,
+} from './needles/index.ts'
+export type {
+  AskedFact,
+  Filler,
+  LongDocument,
+  LongLoaderOptions,
+  LongLoaderState,
+  LongSort,
+  NeedleDocument,
+  NeedleFact,
+  NeedleKind,
+  NeedleSources,
+  NeedleSplit,
+} from './needles/index.ts'

@@ -31,3 +31,21 @@ export {
   saturation,
   wilsonLower,
 } from './routingFigures.ts'
+// ---- long contexts ----
+export {
+  type BookTokenizer,
+  type ChangedCell,
+  changedGrid,
+  type ChangedOptions,
+  type ChangedSample,
+} from './changedSentence.ts'
+export { type DocumentReader, modelReader } from './likeliest.ts'
+export {
+  needleAccuracy,
+  type NeedleCell,
+  needleDepths,
+  needleGrid,
+  type NeedleMistake,
+  type NeedleOptions,
+  type NeedleScores,
+} from './needles.ts'

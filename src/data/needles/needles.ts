@@ -1,0 +1,103 @@
+// Needles: facts that only the document can tell, and the questions that ask for them.
+//
+//   single, multiple   needle    The code of river is silver.      question   The code of river is| silver
+//   aggregated         needles   Code one of river is silver. ... Code three of river is hill.
+//                      question  All codes of river are| silver ice hill
+//
+// A question is the beginning of its needle: retrieving is then one step of looking back for the same words and going on
+// as they did, which the one full layer of a small model can do. Aggregated answers need three needles from
+// different places. Kamradt 2023 (needle in a haystack); Hsieh et al. 2024 (RULER: several keys, several values).
+//
+// Which pairs of name and value training may have follows from the pair itself: one in ten is kept for tests.
+import { hash } from 'node:crypto'
+import type { Rng } from '../../util/index.ts'
+import type { TextTokenizer } from '../textTokenizer.ts'
+import { needleWords, type NeedleWord, type NeedleWords } from './words.ts'
+
+/** One needle alone; one asked for among several; several to be put together. */
+export type NeedleKind = 'single' | 'multiple' | 'aggregated'
+export const needleKinds: readonly NeedleKind[] = ['single', 'multiple', 'aggregated']
+
+export type NeedleSplit = 'train' | 'test'
+
+/** What is hidden about one name: the needles' ids, and the question with its answer. */
+export interface NeedleFact {
+  kind: NeedleKind
+  name: string
+  values: string[]
+  /** One needle, or three for an aggregated fact. */
+  needles: Int32Array[]
+  question: Int32Array
+  answer: Int32Array
+}
+
+/** Needles of an aggregated fact. */
+export const aggregatedNeedles = 3
+const ordinals = ['one', 'two', 'three']
+/** One of this many pairs of name and value is held out. */
+const heldOutOf = 10
+
+/** Writes facts in the tokens of a tokenizer. */
+export class NeedleWriter {
+  readonly words: NeedleWords
+  readonly #pieces: Record<'code' | 'is' | 'all' | 'are', Int32Array> & { ordinal: Int32Array[] }
+  readonly stop: Int32Array
+
+  constructor(tokenizer: Pick<TextTokenizer, 'encode'>) {
+    const encode = (text: string): Int32Array => Int32Array.from(tokenizer.encode(text))
+    this.words = needleWords(tokenizer)
+    this.#pieces = {
+      code: encode('\nThe code of'),
+      is: encode(' is'),
+      all: encode('\nAll codes of'),
+      are: encode(' are'),
+      ordinal: ordinals.map((word) => encode(`\nCode ${word} of`)),
+    }
+    this.stop = encode('.')
+  }
+
+  /**
+   * Facts about `count` different names, in random order.
+   *
+   * @param count at most as many as there are names
+   */
+  facts(rng: Rng, { kind, count, split }: { kind: NeedleKind; count: number; split: NeedleSplit }): NeedleFact[] {
+    return this.draw(rng, count).map((name) => this.fact(rng, { kind, name, split }))
+  }
+
+  /** `count` different names, in random order. */
+  draw(rng: Rng, count: number): NeedleWord[] {
+    return rng.shuffle([...this.words.names]).slice(0, count)
+  }
+
+  /** A fact about a name, its values drawn from those that the split may have. */
+  fact(rng: Rng, { kind, name, split }: { kind: NeedleKind; name: NeedleWord; split: NeedleSplit }): NeedleFact {
+    const allowed = this.words.values.filter((value) => isHeldOut(name, value) === (split === 'test'))
+    const values = rng.shuffle([...allowed]).slice(0, kind === 'aggregated' ? aggregatedNeedles : 1)
+    const { code, is, all, are, ordinal } = this.#pieces
+    const aggregated = kind === 'aggregated'
+    return {
+      kind,
+      name: name.text,
+      values: values.map(({ text }) => text),
+      needles: values.map(({ ids }, i) => join([aggregated ? ordinal[i] : code, name.ids, is, ids, this.stop])),
+      question: aggregated ? join([all, name.ids, are]) : join([code, name.ids, is]),
+      answer: join(values.map(({ ids }) => ids)),
+    }
+  }
+}
+
+function isHeldOut(name: NeedleWord, value: NeedleWord): boolean {
+  return Number.parseInt(hash('sha256', `${name.text} ${value.text}`, 'hex').slice(0, 8), 16) % heldOutOf === 0
+}
+
+/** Arrays of ids one after the other. */
+export function join(parts: readonly Int32Array[]): Int32Array {
+  const ids = new Int32Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    ids.set(part, at)
+    at += part.length
+  }
+  return ids
+}
