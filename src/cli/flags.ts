@@ -47,10 +47,14 @@ export function tokenCounts(flag: string): Reader<number[]> {
     })
 }
 
-/** Words of a list with commas between. */
-export function words<T extends string>(flag: string, list: readonly T[]): Reader<T[]> {
-  const one = oneOf(flag, list)
+/** Values with commas between, each read by `one`. */
+export function list<T>(one: (text: string) => T): Reader<T[]> {
   return (text) => text.split(',').map((part) => one(part.trim()))
+}
+
+/** Words of a list with commas between. */
+export function words<T extends string>(flag: string, allowed: readonly T[]): Reader<T[]> {
+  return list(oneOf(flag, allowed))
 }
 
 /** A path of a folder: anything but nothing. */

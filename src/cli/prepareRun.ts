@@ -9,10 +9,11 @@ import {
   type Split,
   splitDocuments,
 } from '../data/index.ts'
-import { type ModelConfig, type MultimodalConfig, parseConfig, withRouting } from '../model/index.ts'
+import { type Model, type ModelConfig, type MultimodalConfig, parseConfig, withRouting } from '../model/index.ts'
 import type { BatchSource } from '../train/index.ts'
 import { Tokenizer, trainTokenizer } from '../tokenizer/index.ts'
 import { bytes, count, short } from './format.ts'
+import { lengthened, longLoader } from './prepareLong.ts'
 import { needsMedia, prepareMedia } from './prepareMedia.ts'
 import { readJsonFile, runPaths, type RunRequest } from './runFolder.ts'
 import { startStage } from './progress.ts'
@@ -34,6 +35,8 @@ export interface Prepared {
   loader: BatchSource
   validation?: () => BatchSource
   config: ModelConfig | MultimodalConfig
+  /** The model that training begins with, where it is not a new one. */
+  initial?: Model
   saveBeside?: (folder: string) => void
 }
 
@@ -46,13 +49,17 @@ export async function prepareRun(plan: TrainPlan, terminal: Terminal): Promise<P
   }
   const split = splitDocuments(corpus.documents)
   const { checkpoint } = runPaths(plan.run.folder)
-  const tokenizer = plan.resume
-    ? Tokenizer.load(join(checkpoint, 'tokenizer.json'))
-    : await makeTokenizer(split, request.vocab, terminal)
+  const before = plan.resume ? checkpoint : request.lengthen?.checkpoint
+  const tokenizer =
+    before === undefined
+      ? await makeTokenizer(split, request.vocab, terminal)
+      : Tokenizer.load(join(before, 'tokenizer.json'))
   const data = await tokenise(split, tokenizer, { ...request, time: request.context }, terminal)
   const config = plan.resume ? parseConfig(readJsonFile(join(checkpoint, 'config.json'))) : configFor(plan, tokenizer)
-  const { loader, validation, train, heldOut } = data
-  return { corpus, split, streams: { train, heldOut }, tokenizer, loader, validation, config }
+  const { validation, train, heldOut } = data
+  const loader = request.lengthen ? longLoader(data, tokenizer, request, request.lengthen) : data.loader
+  const common = { corpus, split, streams: { train, heldOut }, tokenizer, loader, validation, config }
+  return request.lengthen && !plan.resume ? { ...common, ...lengthened(request, request.lengthen) } : common
 }
 
 async function readCorpus({ data, dataRoot }: RunRequest, terminal: Terminal): Promise<Corpus> {

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { addAsk } from './ask.ts'
 import { addEval } from './eval.ts'
 import { addInspect } from './inspect.ts'
+import { addLengthen } from './lengthen.ts'
 import { addMediaTokenizer } from './mediaTokenizer.ts'
 import { addNeedles } from './needles.ts'
 import { addRuns } from './runs.ts'
@@ -41,6 +42,7 @@ Environment:
   addSample(program)
   addEval(program)
   addAsk(program)
+  addLengthen(program)
   addNeedles(program)
   addRuns(program)
   addInspect(program)

@@ -23,12 +23,24 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import type { WorldTask } from '../data/index.ts'
+import type { LongSort, WorldTask } from '../data/index.ts'
 import type { TrainingOptions } from '../train/index.ts'
 import { didYouMean, isRecord, PolluxError } from '../util/index.ts'
 
 /** Where runs lie when --out is not given. */
 export const defaultOut = 'runs'
+
+/** What a stage of `pollux lengthen` was asked to do beside the rest. */
+export interface LengthenRequest {
+  /** Name of the run before, and the folder of its checkpoint. */
+  run: string
+  checkpoint: string
+  /** Factor on the positions of full layers, and base of their angles; default: as the config needs, as it is. */
+  ropeFactor?: number
+  ropeTheta?: number
+  /** Shares of the steps. */
+  shares: Record<LongSort, number>
+}
 
 /** What a run was asked to do: enough to go on with it. */
 export interface RunRequest {
@@ -43,6 +55,8 @@ export interface RunRequest {
   /** Pixels of a patch's side, and soft tokens a picture; default: the preset's. */
   patch?: number
   imageTokens?: number
+  /** A stage that lengthens the context: where it goes on from, and how. */
+  lengthen?: LengthenRequest
   /** Folder whose node_modules is read when --data named nothing. */
   dataRoot?: string
   preset: string

@@ -193,10 +193,14 @@ function planResume(flags: TrainFlags): TrainPlan {
   refuseComplete(run, request)
   const { checkpoint } = runPaths(run.folder)
   recoverFolder(checkpoint)
-  const chosen =
-    before.preset === 'micro' || before.preset === 'nano' ? preset(before.preset) : presetForDepth(before.depth)
+  const chosen = presetOf(before)
   // a run that ended before its first save starts again, from the same request
   return { run: { ...run, record: { ...run.record, request } }, preset: chosen, resume: existsSync(checkpoint) }
+}
+
+/** The preset that a request names. */
+export function presetOf({ preset: name, depth }: Pick<RunRequest, 'preset' | 'depth'>): Preset {
+  return name === 'micro' || name === 'nano' ? preset(name) : presetForDepth(depth)
 }
 
 /** False when a run's checkout was moved or removed: node_modules is then looked for as in a fresh run. */

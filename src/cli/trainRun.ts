@@ -12,6 +12,7 @@ import { type Interrupt, listenForInterrupt } from './interrupt.ts'
 import { keepCheckpoint } from './keptCheckpoints.ts'
 import { printJson } from './json.ts'
 import { appendMetrics, truncateMetrics } from './metricsLog.ts'
+import { longOptions } from './prepareLong.ts'
 import { documentCount, type Prepared, prepareRun } from './prepareRun.ts'
 import { openProgress, startStage } from './progress.ts'
 import { runPaths, writeRun } from './runFolder.ts'
@@ -72,6 +73,7 @@ async function train(session: Session, { signal }: Interrupt): Promise<Summary> 
   const stage = startStage(terminal, 'preparing model')
   const summary = await trainModel({
     config: prepared.config,
+    initial: prepared.initial,
     training: {
       horizon: request.horizon,
       batch: request.batch,
@@ -86,6 +88,7 @@ async function train(session: Session, { signal }: Interrupt): Promise<Summary> 
       checkpointEvery: request.checkpointEvery,
       checkpointMinutes: request.checkpointEvery > 0 ? 0 : checkpointMinutes,
       routingRecord: flags.routingRecord,
+      ...(request.lengthen ? longOptions(request) : {}),
     },
     loader: prepared.loader,
     validation: prepared.validation,

@@ -123,9 +123,9 @@ function cellOf(
 function checkLengths(
   { longest }: DocumentReader,
   { writer }: NeedleSources,
-  { lengths, depths }: NeedleOptions,
+  { lengths, depths, kinds }: NeedleOptions,
 ): void {
-  const shortest = shortestProbe(writer, depths)
+  const shortest = Math.max(...kinds.map((kind) => shortestProbe(writer, kind, depths)))
   for (const length of lengths) {
     if (length > longest) {
       throw new PolluxError(
@@ -135,7 +135,7 @@ function checkLengths(
     }
     if (length < shortest) {
       throw new PolluxError(`needles: length must be at least ${shortest} for ${depths} depths, got ${length}`, {
-        hint: 'ask for fewer --depths',
+        hint: 'ask for fewer --depths, or fewer --kinds',
       })
     }
   }

@@ -13,6 +13,7 @@ export { routingKeys } from './configRouting.ts'
 export { routingSpecKeys, withRouting } from './routingSpec.ts'
 export { activeParameters, flopsPerToken, meanKeys } from './flops.ts'
 export { type ConfigName, configNames, namedConfig } from './namedConfigs.ts'
+export { lengthenedConfig, type LengthenOptions, longestTurn, ropeFactorFor } from './lengthen.ts'
 // ---- on paper ----
 export {
   accountFor,

@@ -3,7 +3,14 @@
 // The schedule reads one number, progress in [0, 1]: steps done over steps in all, or seconds over seconds.
 // With steps, a run that is stopped and resumed computes the same bits as one that is not; with minutes the
 // clock decides, and what it decided is kept in the state.
-import { activeParameters, flopsPerToken, type ModelConfig, type MultimodalConfig, newModel } from '../model/index.ts'
+import {
+  activeParameters,
+  flopsPerToken,
+  type Model,
+  type ModelConfig,
+  type MultimodalConfig,
+  newModel,
+} from '../model/index.ts'
 import { learningRateFactor, Optimizer } from '../nn/index.ts'
 import { kernels } from '../native/index.ts'
 import { PolluxError, Rng } from '../util/index.ts'
@@ -68,6 +75,7 @@ async function startRun(request: TrainRequest): Promise<Run> {
   const saved = resume ? savedOptions(runFolder!) : {}
   const options = completeOptions({ ...saved, ...request.training })
   const model = newModel(modelConfig(request)).initialise(new Rng(options.seed))
+  if (request.initial && !resume) copyWeights(request.initial, model)
   const { optimizer: kind, weightDecay, compute } = options
   const optimizer = new Optimizer(model.weights, { kind, weightDecay, compute })
   const progress: Progress = { step: 0, tokens: 0, skippedSteps: 0, secondsElapsed: 0, history: [] }
@@ -82,6 +90,21 @@ async function startRun(request: TrainRequest): Promise<Run> {
     clockStart: performance.now() - progress.secondsElapsed * 1000,
     recent: [],
     lastSave: { step: resume ? progress.step : -1, seconds: progress.secondsElapsed },
+  }
+}
+
+/** @throws PolluxError when the models have other weights, by the first that differs */
+function copyWeights(from: Model, to: Model): void {
+  const given = new Map(from.weights.map(({ parameter }) => [parameter.name, parameter]))
+  for (const { parameter } of to.weights) {
+    const { name, shape } = parameter
+    const source = given.get(name)
+    if (source?.shape.join() !== shape.join()) {
+      const got = source === undefined ? 'none' : `[${source.shape}]`
+      throw new PolluxError(`train: the model to begin with must have ${name} [${shape}], got ${got}`)
+    }
+    parameter.data.set(source.data)
+    parameter.touch()
   }
 }
 

@@ -3,7 +3,7 @@
 // `train/` has functions and no flags: a caller (the command line, a test, a run file) gives it a model
 // config, options, batches and callbacks. Batches come through the structural interface BatchSource, which
 // the loader of data/ meets, so a test can train on a few arrays.
-import type { ModelConfig, MultimodalConfig, MultimodalInput } from '../model/index.ts'
+import type { Model, ModelConfig, MultimodalConfig, MultimodalInput } from '../model/index.ts'
 import type { RoutingAlert } from './routingWatch.ts'
 
 /** One micro-batch of packed sequences; all arrays have B*T entries, row-major. */
@@ -142,6 +142,8 @@ export interface TrainRequest {
   /** Of the trunk alone, or with the embedders of pictures and sound. */
   config: ModelConfig | MultimodalConfig
   training: Partial<TrainingOptions> & Pick<TrainingOptions, 'horizon' | 'batch' | 'time'>
+  /** A model of the same weights to begin with, which is left as it is. Default: new weights. */
+  initial?: Model
   loader: BatchSource
   /** Fresh batches of held-out text, the same ones at every call; left out: no validation. */
   validation?: () => BatchSource

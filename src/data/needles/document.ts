@@ -9,14 +9,8 @@ import { Rng } from '../../util/index.ts'
 import { dataError } from '../errors.ts'
 import { hashIntegers } from '../permutation.ts'
 import type { Filler } from './filler.ts'
-import {
-  aggregatedNeedles,
-  join,
-  type NeedleFact,
-  type NeedleKind,
-  type NeedleSplit,
-  type NeedleWriter,
-} from './needles.ts'
+import { join, type NeedleFact, type NeedleKind, type NeedleSplit, type NeedleWriter } from './needles.ts'
+import type { NeedleWord } from './words.ts'
 
 /** A document of ids and which of them are to be predicted. */
 export interface LongDocument {
@@ -105,24 +99,27 @@ export interface NeedleDocumentOptions {
 const mostAsked = 0.3
 const mostHidden = 0.4
 
-export const drill = { least: 2, most: 100, reach: 1, aggregated: 0.25 }
-/** A training document: as many needles of all kinds as there are names and room for, most of them asked about. */
+/** Facts of a training document at most, if there are names enough; and the share of aggregated ones. */
+const mostFacts = 96
+const aggregatedShare = 0.25
+
+/** A training document: from one to many needles of all kinds, as far as there is room; most are asked about. */
 export function needleDocument(sources: NeedleSources, { seed, index, length }: NeedleDocumentOptions): NeedleDocument {
   const { writer } = sources
   const rng = new Rng(hashIntegers(seed, 101, index, length))
-  const { least, most, reach } = drill
-  const count = Math.round(least * (most / least) ** rng.uniform())
+  // few as often as many: with few it is easily found out that looking back helps, many give many lessons
+  const count = Math.round(mostFacts ** rng.uniform())
   const names = writer.draw(rng, Math.min(count, writer.words.names.length))
   const hidden: HiddenFact[] = []
   let [needles, questions] = [0, 0]
   for (const name of names) {
-    const kind: NeedleKind = rng.uniform() < drill.aggregated ? 'aggregated' : 'multiple'
+    const kind: NeedleKind = rng.uniform() < aggregatedShare ? 'aggregated' : 'multiple'
     const fact = writer.fact(rng, { kind, name, split: 'train' })
     needles += fact.needles.reduce((sum, ids) => sum + ids.length, 0)
     questions += fact.question.length + fact.answer.length + writer.stop.length
     if (needles > mostHidden * length && hidden.length > 0) break
-    const asked = questions <= mostAsked * length
-    hidden.push({ fact, asked, depths: fact.needles.map(() => rng.uniform() * reach) })
+    const asked = hidden.length === 0 || questions <= mostAsked * length
+    hidden.push({ fact, asked, depths: fact.needles.map(() => rng.uniform()) })
   }
   return hideNeedles(rng, sources, { hidden: rng.shuffle(hidden), length })
 }
@@ -154,14 +151,23 @@ export function needleProbe(
   return hideNeedles(rng, sources, { hidden, length })
 }
 
-/** Tokens that a test document has at least: its needles and questions, and some text around them. */
-export function shortestProbe(writer: NeedleWriter, depths: number): number {
-  const longest = (words: { ids: Int32Array }[]): number => Math.max(...words.map(({ ids }) => ids.length))
+/**
+ * Tokens that a test document has at least: one with this many depths, or (for training) a single fact.
+ *
+ * Longest words are counted everywhere, so that no draw is longer.
+ */
+export function shortestProbe(writer: NeedleWriter, kind: NeedleKind, depths: number): number {
   const { names, values } = writer.words
-  const fact = writer.fact(new Rng(0), { kind: 'aggregated', name: names[0], split: 'test' })
-  const spare = longest(names) + longest(values)
-  const each = (ids: Int32Array): number => ids.length + spare
-  const perFact =
-    fact.needles.reduce((sum, ids) => sum + each(ids), 0) + each(fact.question) + aggregatedNeedles * longest(values)
-  return 1 + Math.max(depths, distractors + 1) * perFact
+  const longest = (words: { ids: Int32Array }[]): NeedleWord => ({
+    text: '',
+    ids: new Int32Array(Math.max(...words.map(({ ids }) => ids.length))),
+  })
+  const { needles, question, answer } = writer.write(kind, longest(names), Array(3).fill(longest(values)))
+  const hidden = needles.reduce((sum, ids) => sum + ids.length, 0)
+  const count = kind === 'single' || depths === 0 ? 1 : Math.max(depths, distractors + 1)
+  return (
+    1 +
+    count * hidden +
+    Math.max(1, kind === 'single' ? 1 : depths) * (question.length + answer.length + writer.stop.length)
+  )
 }

@@ -4,7 +4,6 @@ export { type NeedleFact, type NeedleKind, needleKinds, type NeedleSplit, Needle
 // ---- documents ----
 export {
   type AskedFact,
-  drill,
   type LongDocument,
   type NeedleDocument,
   needleDocument,

@@ -9,7 +9,7 @@ import { dataError } from '../errors.ts'
 import type { Loader } from '../loader.ts'
 import { type Batch, emptyBatch } from '../packing.ts'
 import { hashIntegers } from '../permutation.ts'
-import { type LongDocument, needleDocument, type NeedleSources } from './document.ts'
+import { type LongDocument, needleDocument, type NeedleSources, shortestProbe } from './document.ts'
 import { twiceDocument } from './twice.ts'
 
 export type LongSort = 'text' | 'needles' | 'twice'
@@ -32,7 +32,7 @@ export interface LongLoaderState {
   shares: Record<LongSort, number>
 }
 
-/** Shortest documents of needles, in tokens. */
+/** Shortest documents, in tokens, where that is enough for a fact. */
 const shortest = 256
 const sorts: readonly LongSort[] = ['text', 'needles', 'twice']
 
@@ -40,6 +40,8 @@ export class LongLoader {
   readonly #text: Pick<Loader, 'next' | 'state' | 'restore'>
   readonly #sources: NeedleSources
   readonly #options: LongLoaderOptions
+  /** Of documents, in tokens. */
+  readonly #shortest: number
   #served = 0
 
   /** @param text batches of the same shape */
@@ -48,8 +50,13 @@ export class LongLoader {
     if (!(total > 0) || sorts.some((sort) => !(options.shares[sort] >= 0))) {
       throw dataError(`shares must be numbers of at least 0, one of them above, got ${JSON.stringify(options.shares)}`)
     }
+    const needed = shortestProbe(sources.writer, 'aggregated', 0)
+    if (options.time < needed) {
+      throw dataError(`sequences must hold a fact and its question, ${needed} tokens, got ${options.time}`)
+    }
     this.#text = text
     this.#sources = sources
+    this.#shortest = Math.max(shortest, needed)
     this.#options = options
   }
 
@@ -100,7 +107,7 @@ export class LongLoader {
     const { time, seed, separator } = this.#options
     const rng = new Rng(hashIntegers(seed, 104, row))
     let length = time
-    while (length >= 2 * shortest && rng.uniform() < 0.5) length = Math.floor(length / 2)
+    while (length >= 2 * this.#shortest && rng.uniform() < 0.5) length = Math.floor(length / 2)
     for (let at = 0, i = 0; at + length <= time; at += length, i++) {
       const options = { seed: hashIntegers(seed, row), index: i, length }
       const document =

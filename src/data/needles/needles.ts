@@ -42,6 +42,7 @@ export class NeedleWriter {
   readonly words: NeedleWords
   readonly #pieces: Record<'code' | 'is' | 'all' | 'are', Int32Array> & { ordinal: Int32Array[] }
   readonly stop: Int32Array
+  readonly #sides = new Map<NeedleWord, Record<NeedleSplit, NeedleWord[]>>()
 
   constructor(tokenizer: Pick<TextTokenizer, 'encode'>) {
     const encode = (text: string): Int32Array => Int32Array.from(tokenizer.encode(text))
@@ -72,17 +73,32 @@ export class NeedleWriter {
 
   /** A fact about a name, its values drawn from those that the split may have. */
   fact(rng: Rng, { kind, name, split }: { kind: NeedleKind; name: NeedleWord; split: NeedleSplit }): NeedleFact {
-    const allowed = this.words.values.filter((value) => isHeldOut(name, value) === (split === 'test'))
-    const values = rng.shuffle([...allowed]).slice(0, kind === 'aggregated' ? aggregatedNeedles : 1)
+    return this.write(kind, name, rng.shuffle([...this.#allowed(name)[split]]))
+  }
+
+  /** Values that a name may have on each side. */
+  #allowed(name: NeedleWord): Record<NeedleSplit, NeedleWord[]> {
+    let sides = this.#sides.get(name)
+    if (!sides) {
+      sides = { train: [], test: [] }
+      for (const value of this.words.values) sides[isHeldOut(name, value) ? 'test' : 'train'].push(value)
+      this.#sides.set(name, sides)
+    }
+    return sides
+  }
+
+  /** The fact that a name has these values: three of an aggregated one, else the first of them. */
+  write(kind: NeedleKind, name: NeedleWord, values: readonly NeedleWord[]): NeedleFact {
     const { code, is, all, are, ordinal } = this.#pieces
     const aggregated = kind === 'aggregated'
+    const used = values.slice(0, aggregated ? aggregatedNeedles : 1)
     return {
       kind,
       name: name.text,
-      values: values.map(({ text }) => text),
-      needles: values.map(({ ids }, i) => join([aggregated ? ordinal[i] : code, name.ids, is, ids, this.stop])),
+      values: used.map(({ text }) => text),
+      needles: used.map(({ ids }, i) => join([aggregated ? ordinal[i] : code, name.ids, is, ids, this.stop])),
       question: aggregated ? join([all, name.ids, are]) : join([code, name.ids, is]),
-      answer: join(values.map(({ ids }) => ids)),
+      answer: join(used.map(({ ids }) => ids)),
     }
   }
 }

@@ -24,7 +24,7 @@ export function twiceDocument(
   { seed, index, length }: NeedleDocumentOptions,
 ): LongDocument {
   const rng = new Rng(hashIntegers(seed, 103, index, length))
-  const text = filler(rng, Math.floor((length - 1) * (0.4 + 0.3 * rng.uniform())))
+  const text = filler(rng, Math.floor((length - 1) * (0.3 + 0.3 * rng.uniform())))
   const ids = new Int32Array(length)
   const counted = new Uint8Array(length)
   ids[0] = bosId
