@@ -16,6 +16,8 @@ describe('the surface of the command line', () => {
       'sample',
       'eval',
       'ask',
+      'lengthen',
+      'needles',
       'runs',
       'inspect',
       'media-tokenizer',
