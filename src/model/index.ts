@@ -12,6 +12,7 @@ export { type Preset, type PresetName, preset, presetForDepth, presetNames } fro
 export { routingKeys } from './configRouting.ts'
 export { routingSpecKeys, withRouting } from './routingSpec.ts'
 export { activeParameters, flopsPerToken, meanKeys } from './flops.ts'
+export { denseOfSize, denseTwin } from './denseTwin.ts'
 export { type ConfigName, configNames, namedConfig } from './namedConfigs.ts'
 export { lengthenedConfig, type LengthenOptions, longestTurn, ropeFactorFor } from './lengthen.ts'
 // ---- on paper ----

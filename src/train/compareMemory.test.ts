@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest'
+import { Decoder, denseTwin, preset } from '../model/index.ts'
+import { Optimizer } from '../nn/index.ts'
+import { memoryUse } from './compareMemory.ts'
+
+test.each(['muon', 'adamw'] as const)('memory under %s is that of the arrays that are made', (kind) => {
+  const { config, time } = preset('micro')
+  for (const each of [config, denseTwin(config, time)]) {
+    const { weights } = new Decoder(each)
+    const numbers = weights.reduce((sum, { parameter }) => sum + parameter.size, 0)
+    const state = [...new Optimizer(weights, { kind, weightDecay: 0 }).state()]
+    const moments = state.reduce((sum, [, tensor]) => sum + tensor.floats.length, 0)
+    expect(memoryUse(each, kind)).toEqual({ file: 2 * numbers, training: 4 * (2 * numbers + moments) })
+  }
+})
