@@ -77,7 +77,11 @@ export function addCompare(program: Command): void {
     .option('--steps <n>', 'steps of a full training (default: 600)', wholeNumber('--steps', 2))
     .option('--seeds <n>', 'full trainings of each model (default: 3)', wholeNumber('--seeds', 1, 100))
     .option('--seed <n>', 'the first seed (default: 0)', wholeNumber('--seed', 0, 2 ** 30))
-    .option('--tune <list>', 'factors on the learning rates to try; one: no sweep (default: 0.5,1,2)', factors('--tune'))
+    .option(
+      '--tune <list>',
+      'factors on the learning rates to try; one: no sweep (default: 0.5,1,2)',
+      factors('--tune'),
+    )
     .option('--tune-steps <n>', 'steps of a try (default: a quarter of --steps)', wholeNumber('--tune-steps', 2))
     .option(
       '--horizons <list>',
@@ -87,7 +91,11 @@ export function addCompare(program: Command): void {
     .option('--no-total', 'leave out the dense model of equal total size')
     .option('--ablate <list>', `ablations: ${ablationNames.join(', ')}, or all`, ablationList)
     .option('--ablate-steps <n>', 'steps of an ablation (default: --steps)', wholeNumber('--ablate-steps', 2))
-    .option('--ablate-seeds <n>', 'trainings of each ablation (default: --seeds)', wholeNumber('--ablate-seeds', 1, 100))
+    .option(
+      '--ablate-seeds <n>',
+      'trainings of each ablation (default: --seeds)',
+      wholeNumber('--ablate-seeds', 1, 100),
+    )
     .option('--batch <n>', 'sequences a batch', wholeNumber('--batch', 1, 65536))
     .option('--context <n>', 'tokens a sequence', wholeNumber('--context', 2, 1048576))
     .option('--vocab <n>', 'tokens of the vocabulary', wholeNumber('--vocab', 280, 1048576))

@@ -104,11 +104,17 @@ export function plannedStages({ request, config }: Pick<Comparison, 'request' | 
 }
 
 /** Seconds that a stage takes at a peak, validations included. */
-export function stageSeconds(stage: PlannedStage, request: CompareRequest, peakGflops: number, accumulation = 1): number {
+export function stageSeconds(
+  stage: PlannedStage,
+  request: CompareRequest,
+  peakGflops: number,
+  accumulation = 1,
+): number {
   const tokensPerStep = request.batch * request.context * accumulation
   const seconds = (tokens: number): number =>
     (tokens * flopsPerToken(stage.config, request.context)) / (peakGflops * 1e9 * assumedUse)
-  const evals = stage.stage === 'pace' ? 0 : stage.stage === 'train' || stage.stage.startsWith('ablate') ? request.evals : 1
+  const evals =
+    stage.stage === 'pace' ? 0 : stage.stage === 'train' || stage.stage.startsWith('ablate') ? request.evals : 1
   // a validation is a forward pass: a third of a step
   const validation = (evals * request.evalBatches * seconds(request.batch * request.context)) / 3
   return stage.trainings * (stage.steps * seconds(tokensPerStep) + validation)

@@ -3,7 +3,7 @@
 // A training that is stopped goes on from its checkpoint with the same bits. When it is done the checkpoint goes (a nano
 // is 0.4 GB with its optimiser), unless another training begins from it.
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { configFile, type ModelConfig } from '../model/index.ts'
 import { memoryPool } from '../tensor/index.ts'
@@ -39,6 +39,8 @@ export interface TrialSpec {
   factor: number
   learningRate: number
   matrixLearningRate: number
+  /** Validate on the way too, not only at the end. */
+  curve: boolean
   /** Keep the checkpoint. */
   keep?: boolean
   /** A finished training to begin from (an upcycled model), by its id. */
@@ -58,22 +60,32 @@ export interface TrialSetting {
   tokenizer: TrainRequest['tokenizer']
 }
 
-/** The name of a training's folder: readable, and different for whatever differs. */
-export function trialId(spec: TrialSpec, { request, fingerprint, accumulation }: Omit<TrialSetting, 'loader'>): string {
-  const { config, keep: _, ...rest } = spec
+/** What makes trainings the same: everything they depend on, whoever asked for them. */
+function trialHash(spec: TrialSpec, { request, fingerprint, accumulation }: TrialSetting): string {
+  const { config, contestant: _name, keep: _keep, ...rest } = spec
   const { batch, context, optimizer, compute, evals, evalBatches } = request
   const setting = { batch, context, optimizer, compute, evals, evalBatches, fingerprint, accumulation }
-  const text = JSON.stringify([rest, configFile(config), setting])
-  const hash = createHash('sha256').update(text).digest('hex').slice(0, 8)
+  const text = JSON.stringify([rest, configFile(config, 'bf16'), setting])
+  return createHash('sha256').update(text).digest('hex').slice(0, 12)
+}
+
+/** Folder of a training: one that is there, under whatever name, or a new one with a name that can be read. */
+export function trialFolder(spec: TrialSpec, setting: TrialSetting): string {
+  const hash = trialHash(spec, setting)
+  const known = readdirSync(setting.folder).find((name) => name.endsWith(`-${hash}`))
+  if (known !== undefined) return join(setting.folder, known)
   const name = spec.contestant.replace(/[^\w.]+/g, '-')
-  return `${name}-${spec.steps}-s${spec.seed}-x${Number(spec.factor.toPrecision(3))}-${hash}`
+  return join(setting.folder, `${name}-${spec.steps}-s${spec.seed}-x${Number(spec.factor.toPrecision(3))}-${hash}`)
 }
 
 /** The result of a training that is done; undefined otherwise. */
 export function readTrial(folder: string): TrialResult | undefined {
   try {
     const value: unknown = JSON.parse(readFileSync(join(folder, 'trial.json'), 'utf8'))
-    return isRecord(value) && typeof value.finalBitsPerByte === 'number' ? (value as unknown as TrialResult) : undefined
+    if (!isRecord(value) || !Array.isArray(value.curve)) return undefined
+    const { finalBitsPerByte } = value as unknown as TrialResult
+    // JSON has no Infinity: null stands for a training that diverged
+    return { ...(value as unknown as TrialResult), finalBitsPerByte: finalBitsPerByte ?? Number.POSITIVE_INFINITY }
   } catch {
     return undefined
   }
@@ -86,7 +98,7 @@ export async function runTrial(
   { signal, onStep }: { signal: AbortSignal; onStep?: (metrics: StepMetrics) => void },
 ): Promise<TrialResult | undefined> {
   const { request } = setting
-  const folder = join(setting.folder, trialId(spec, setting))
+  const folder = trialFolder(spec, setting)
   const done = readTrial(folder)
   if (done) return done
   mkdirSync(folder, { recursive: true })
@@ -104,7 +116,7 @@ export async function runTrial(
       learningRate: spec.learningRate,
       matrixLearningRate: spec.matrixLearningRate,
       seed: spec.seed,
-      evalEvery: Math.max(1, Math.round(spec.steps / request.evals)),
+      evalEvery: spec.curve ? Math.max(1, Math.round(spec.steps / request.evals)) : 0,
       evalBatches: request.evalBatches,
       checkpointMinutes,
     },
@@ -127,7 +139,8 @@ export async function runTrial(
   const pairs = request.batch * request.context * setting.accumulation * spec.config.top_k_experts
   const tokensPerStep = request.batch * request.context * setting.accumulation
   // without held-out text the training loss stands in for it
-  const final = summary.valBitsPerByte ?? summary.lossBitsPerByte
+  const measured = summary.valBitsPerByte ?? summary.lossBitsPerByte
+  const final = Number.isFinite(measured) ? measured : Number.POSITIVE_INFINITY
   const result: TrialResult = {
     contestant: spec.contestant,
     seed: spec.seed,

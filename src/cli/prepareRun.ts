@@ -78,7 +78,8 @@ async function readCorpus({ data, dataRoot }: RunRequest, terminal: Terminal): P
   return corpus
 }
 
-async function makeTokenizer(split: Split, vocabSize: number, terminal: Terminal): Promise<Tokenizer> {
+/** Trains a tokenizer on the text of a split, showing how far it is. */
+export async function makeTokenizer(split: Split, vocabSize: number, terminal: Terminal): Promise<Tokenizer> {
   const stage = startStage(terminal, 'training tokenizer')
   let seen = 0
   async function* texts(): AsyncGenerator<string> {
@@ -97,7 +98,8 @@ async function makeTokenizer(split: Split, vocabSize: number, terminal: Terminal
   return tokenizer
 }
 
-async function tokenise(
+/** Turns a split into streams of tokens and their loaders. */
+export async function tokenise(
   split: Split,
   tokenizer: Tokenizer,
   { batch, time, seed }: { batch: number; time: number; seed: number },

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { presetNames } from '../model/index.ts'
+import { ablations } from '../train/index.ts'
+import { ablationNames } from './compare.ts'
 import { buildProgram, wordUsage } from './program.ts'
 import { presets } from './train.ts'
 
@@ -21,6 +23,7 @@ describe('the surface of the command line', () => {
       'runs',
       'inspect',
       'media-tokenizer',
+      'compare',
     ])
   })
 
@@ -85,6 +88,20 @@ describe('the surface of the command line', () => {
       ...['--data <path>', '--world', '--kind <name>', '--minutes <x>', '--patch <n>', '--mels <n>', '--levels <list>'],
       ...['--tokens <n>', '--hidden <n>', '--seed <n>', '--out <dir>', '--json'],
     ])
+  })
+
+  it('has these flags on compare', () => {
+    expect(flagsOf('compare')).toEqual([
+      ...['--data <path>', '--preset <name>', '--depth <n>', '--routing <spec>', '--steps <n>', '--seeds <n>'],
+      ...['--seed <n>', '--tune <list>', '--tune-steps <n>', '--horizons <list>', '--no-total', '--ablate <list>'],
+      ...['--ablate-steps <n>', '--ablate-seeds <n>', '--batch <n>', '--context <n>', '--vocab <n>'],
+      ...['--optimizer <name>', '--dtype <name>', '--evals <n>', '--eval-batches <n>', '--run <name>', '--resume'],
+      ...['--dry-run', '--out <dir>', '--json', '--quiet'],
+    ])
+  })
+
+  it('takes the ablations that a comparison knows', () => {
+    expect(ablationNames).toEqual(ablations)
   })
 
   it('takes the presets that the model has', () => {

@@ -1,6 +1,7 @@
 // The `pollux` program: its commands, and how mistakes on the command line are worded.
 import { Command } from 'commander'
 import { addAsk } from './ask.ts'
+import { addCompare } from './compare.ts'
 import { addEval } from './eval.ts'
 import { addInspect } from './inspect.ts'
 import { addLengthen } from './lengthen.ts'
@@ -31,6 +32,7 @@ Examples:
   $ npx pollux train --world --minutes 10          pictures, sound, video and drawing
   $ npx pollux eval --world                        what the newest run has learnt of it
   $ npx pollux runs                                what there is
+  $ npx pollux compare --dry-run                   what experts buy against dense models, and what it takes to know
   $ npx pollux inspect gemma-4-26b-a4b             what a model holds, uses, costs and keeps
 
 Environment:
@@ -47,6 +49,7 @@ Environment:
   addRuns(program)
   addInspect(program)
   addMediaTokenizer(program)
+  addCompare(program)
   return program
 }
 

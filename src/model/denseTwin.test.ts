@@ -28,7 +28,14 @@ function shapes(): [string, ModelConfig, number][] {
 }
 
 /** What makes a model wide and deep, apart from its MLPs. */
-const trunk = ({ hidden_size, layer_types, num_attention_heads, num_key_value_heads, head_dim, vocab_size }: ModelConfig) => ({
+const trunk = ({
+  hidden_size,
+  layer_types,
+  num_attention_heads,
+  num_key_value_heads,
+  head_dim,
+  vocab_size,
+}: ModelConfig) => ({
   ...{ hidden_size, layer_types, num_attention_heads, num_key_value_heads, head_dim, vocab_size },
 })
 

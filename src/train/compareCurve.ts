@@ -19,6 +19,8 @@ export interface Reached {
   tokens: number
   /** 'between' two points; 'before' the first or 'beyond' the last, where the nearest slope was carried on. */
   where: 'between' | 'before' | 'beyond'
+  /** True where the slope was carried on as far as it may be: the answer lies at least so far out. */
+  isBound: boolean
 }
 
 /** How far a slope is carried on, as a factor on tokens. */
@@ -55,10 +57,10 @@ export function tokensToReach(points: readonly CurvePoint[], target: number): Re
   if (target > first.bitsPerByte) return carriedOn(first, slopeAtStart(curve), target, 'before')
   const next = curve.findIndex(({ bitsPerByte }) => bitsPerByte <= target)
   if (next < 0) return carriedOn(last, slopeAtEnd(curve), target, 'beyond')
-  if (next === 0) return { tokens: first.tokens, where: 'between' }
+  if (next === 0) return { tokens: first.tokens, where: 'between', isBound: false }
   const [a, b] = [curve[next - 1], curve[next]]
   const share = (a.bitsPerByte - target) / (a.bitsPerByte - b.bitsPerByte)
-  return { tokens: a.tokens * (b.tokens / a.tokens) ** share, where: 'between' }
+  return { tokens: a.tokens * (b.tokens / a.tokens) ** share, where: 'between', isBound: false }
 }
 
 /** The loss of a curve after so many tokens; its first or last value outside of it. */
@@ -92,5 +94,5 @@ function carriedOn(from: CurvePoint, fall: number, target: number, where: 'befor
   const limit = Math.log(reach) * (where === 'before' ? -1 : 1)
   const distance = fall > 0 ? (from.bitsPerByte - target) / fall : limit
   const bounded = where === 'before' ? Math.max(distance, limit) : Math.min(distance, limit)
-  return { tokens: from.tokens * Math.exp(bounded), where }
+  return { tokens: from.tokens * Math.exp(bounded), where, isBound: bounded === limit }
 }

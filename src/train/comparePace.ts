@@ -36,7 +36,10 @@ export interface Pace {
  *
  * @returns one pace each, in the order given; undefined when the signal came first
  */
-export async function measurePaces(contestants: readonly Paced[], options: PaceOptions = {}): Promise<Pace[] | undefined> {
+export async function measurePaces(
+  contestants: readonly Paced[],
+  options: PaceOptions = {},
+): Promise<Pace[] | undefined> {
   const { rounds = 4, stepsPerTurn = 3, signal, onTurn, onCounted } = options
   const steps = (rounds + 1) * stepsPerTurn
   const baton = new Baton(contestants.length)

@@ -19,7 +19,10 @@ export function summariseRouting(steps: readonly RoutingRecordStep[], pairsPerSt
   return {
     maxViolation: mean(all.map(({ load }) => maxViolation(load))),
     entropy: mean(loads.map(loadEntropy)),
-    deadExperts: loads.reduce((count, load) => count + load.filter((tokens) => tokens < deadShare * mean(load)).length, 0),
+    deadExperts: loads.reduce(
+      (count, load) => count + load.filter((tokens) => tokens < deadShare * mean(load)).length,
+      0,
+    ),
     experts: loads.reduce((count, load) => count + load.length, 0),
     dropped: mean(all.map(({ dropped }) => (Number.isFinite(dropped) ? dropped / pairsPerStep : 0))),
   }
@@ -34,6 +37,9 @@ function totalLoad(steps: readonly RoutingRecordStep[], layer: number): number[]
 /** Entropy of shares over ln E: 1 when even, 0 when one expert gets all. */
 function loadEntropy(load: readonly number[]): number {
   const total = load.reduce((sum, tokens) => sum + tokens, 0)
-  const entropy = load.reduce((sum, tokens) => (tokens > 0 ? sum - (tokens / total) * Math.log(tokens / total) : sum), 0)
+  const entropy = load.reduce(
+    (sum, tokens) => (tokens > 0 ? sum - (tokens / total) * Math.log(tokens / total) : sum),
+    0,
+  )
   return load.length > 1 ? entropy / Math.log(load.length) : 1
 }

@@ -56,4 +56,6 @@ export interface Verdict {
   method: ReachMethod
   /** Seeds whose answer lies outside of what was trained, where the nearest slope was carried on. */
   outside: number[]
+  /** True where the slope was carried on as far as it may be: ratios are bounds then, and their intervals mean nothing. */
+  isBound: boolean
 }

@@ -53,9 +53,7 @@ export function variantsOf(ablation: Ablation, config: ModelConfig): Variant[] {
       return sizes.filter((n) => n >= topK).map((n) => variant(`${n} experts`, `experts=${n}`))
     case 'shared': {
       const wider = width + shared / topK
-      return Number.isInteger(wider) && shared > 0
-        ? [variant('no shared MLP', `shared=off,expert-width=${wider}`)]
-        : []
+      return Number.isInteger(wider) && shared > 0 ? [variant('no shared MLP', `shared=off,expert-width=${wider}`)] : []
     }
     case 'capacity':
       return capacities.map((factor) => variant(`capacity ${factor}`, `capacity=${factor}`))

@@ -36,6 +36,7 @@ export function verdict({ sparse, dense, shorter, paceRatio }: VerdictInput): Ve
       ratio: reached.tokens / other.tokens,
       flops: mine.flopsPerToken / other.flopsPerToken,
       isOutside: reached.where !== 'between',
+      isBound: reached.isBound,
     }
   })
   const ratios = (factor: (pair: (typeof pairs)[number]) => number): Interval =>
@@ -50,6 +51,7 @@ export function verdict({ sparse, dense, shorter, paceRatio }: VerdictInput): Ve
     flops: ratios(({ flops }) => flops),
     method: methodOf(sparse, shorter),
     outside: seeds.filter((_, i) => pairs[i].isOutside),
+    isBound: pairs.some(({ isBound }) => isBound),
   }
 }
 

@@ -20,6 +20,16 @@ export type { RouterMetrics } from './metrics.ts'
 // ---- figures ----
 export { bitsPerByte, maxViolation } from './metrics.ts'
 export { measurePeakGflops } from './peak.ts'
+// ---- sparse against dense ----
+export { type CurvePoint, fallingCurve, lossAt, type Reached, tokensToReach } from './compareCurve.ts'
+export { type MemoryUse, memoryUse } from './compareMemory.ts'
+export { measurePaces, medianOf, type Pace, type Paced, type PaceOptions } from './comparePace.ts'
+export { summariseRouting } from './compareRouting.ts'
+export { deviation, type Interval, meanInterval, ratioInterval } from './compareStats.ts'
+export { type Tuned, tuneRate } from './compareTune.ts'
+export type { ReachMethod, RoutingSummary, TrialResult, Verdict } from './compareTypes.ts'
+export { type Ablation, ablations, type Variant, variantsOf } from './compareVariants.ts'
+export { verdict, type VerdictInput } from './compareVerdict.ts'
 // ---- media tokenizers ----
 export {
   type MediaTokenizerRequest,

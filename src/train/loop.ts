@@ -51,7 +51,15 @@ interface Run extends RunParts {
  */
 export async function trainModel(request: TrainRequest): Promise<Summary> {
   const run = await startRun(request)
-  const { progress, options } = run
+  try {
+    return await trainToEnd(run)
+  } finally {
+    releaseRun(run)
+  }
+}
+
+async function trainToEnd(run: Run): Promise<Summary> {
+  const { request, progress, options } = run
   await request.onStart?.(run.info)
   while (!request.signal?.aborted && fractionDone(run) < 1) {
     const metrics = await oneStep(run)
@@ -66,6 +74,12 @@ export async function trainModel(request: TrainRequest): Promise<Summary> {
   if (!stopped && run.lastEval?.step !== progress.step) await runEval(run)
   if (run.lastSave.step !== progress.step) await save(run)
   return summarise(run, stopped)
+}
+
+/** Gives the memory of model and optimiser back: nobody else holds them, and many runs may follow in one process. */
+function releaseRun({ model, optimizer }: Run): void {
+  for (const { parameter } of model.weights) parameter.release()
+  for (const [, tensor] of optimizer.state()) tensor.release()
 }
 
 async function startRun(request: TrainRequest): Promise<Run> {
