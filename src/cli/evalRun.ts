@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { worldTasks } from '../data/index.ts'
 import { defaultWorldItems, evalWorld, type KindScore, type WorldScores } from '../evals/index.ts'
+import { recoverFolder } from '../model/index.ts'
 import { PolluxError } from '../util/index.ts'
 import type { EvalFlags } from './eval.ts'
 import { evalRows } from './evalRows.ts'
@@ -29,10 +30,11 @@ export async function runEval(flags: EvalFlags): Promise<void> {
 }
 
 /** Folder of a run's checkpoint. @throws PolluxError when it has none */
-export function checkpointOf(run: Run, out: string): string {
+export function checkpointOf(run: Run, out: string, command = 'eval'): string {
   const { checkpoint } = runPaths(run.folder)
+  recoverFolder(checkpoint)
   if (existsSync(checkpoint)) return checkpoint
-  throw new PolluxError(`eval: run "${run.name}" must have a checkpoint, got none in ${run.folder}`, {
+  throw new PolluxError(`${command}: run "${run.name}" must have a checkpoint, got none in ${run.folder}`, {
     hint: `${resumeCommand(run, out)} trains it to one`,
   })
 }

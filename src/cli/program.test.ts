@@ -20,6 +20,7 @@ describe('the surface of the command line', () => {
       'ask',
       'lengthen',
       'needles',
+      'routing',
       'runs',
       'inspect',
       'media-tokenizer',
@@ -60,6 +61,13 @@ describe('the surface of the command line', () => {
   it('has these flags on sample', () => {
     expect(flagsOf('sample')).toEqual([
       ...['--run <name>', '--prompt <text>', '--tokens <n>', '--temperature <x>', '--top-k <n>', '--top-p <x>'],
+      ...['--seed <n>', '--out <dir>', '--json'],
+    ])
+  })
+
+  it('has these flags on routing', () => {
+    expect(flagsOf('routing')).toEqual([
+      ...['--run <name>', '--data <[name=]path>', '--world [tasks]', '--against <what>', '--tokens <n>', '--layer <n>'],
       ...['--seed <n>', '--out <dir>', '--json'],
     ])
   })

@@ -7,6 +7,7 @@ import { addInspect } from './inspect.ts'
 import { addLengthen } from './lengthen.ts'
 import { addMediaTokenizer } from './mediaTokenizer.ts'
 import { addNeedles } from './needles.ts'
+import { addRouting } from './routing.ts'
 import { addRuns } from './runs.ts'
 import { addSample } from './sample.ts'
 import { addTrain } from './train.ts'
@@ -31,6 +32,7 @@ Examples:
   $ npx pollux sample --prompt "import { "         the newest run continues a text
   $ npx pollux train --world --minutes 10          pictures, sound, video and drawing
   $ npx pollux eval --world                        what the newest run has learnt of it
+  $ npx pollux routing                             what its experts read
   $ npx pollux runs                                what there is
   $ npx pollux compare --dry-run                   what experts buy against dense models, and what it takes to know
   $ npx pollux inspect gemma-4-26b-a4b             what a model holds, uses, costs and keeps
@@ -46,6 +48,7 @@ Environment:
   addAsk(program)
   addLengthen(program)
   addNeedles(program)
+  addRouting(program)
   addRuns(program)
   addInspect(program)
   addMediaTokenizer(program)

@@ -14,7 +14,7 @@ export {
 export { collectRouting, type CollectOptions } from './routingCollect.ts'
 export { noDomain, type RoutingSample, type SampledUnit } from './routingSample.ts'
 export { chooseUnits, mediaUnit, type RoutingUnit, textUnits } from './routingUnits.ts'
-export { documentDomain, DomainNames, usualDomains, worldTextDomain } from './routingDomains.ts'
+export { documentDomain, DomainNames, domainOrder, usualDomains, worldTextDomain } from './routingDomains.ts'
 export { analyseRouting, type LayerAnalysis, mostSpecialisedLayer, type RoutingAnalysis } from './routingAnalysis.ts'
 export { type DomainSignificance, domainSignificance } from './routingChance.ts'
 export {

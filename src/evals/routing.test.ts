@@ -226,6 +226,14 @@ describe('units', () => {
     expect(chooseUnits([], 10)).toEqual([])
   })
 
+  it('are chosen for a domain too that is the smaller part of every unit it is in', () => {
+    const mixed = { ids: new Int32Array(10), domains: Uint8Array.of(1, 1, 0, 0, 0, 0, 0, 0, 0, noDomain), document: 99 }
+    const plain = Array.from({ length: 20 }, (_, document): RoutingUnit => {
+      return { ids: new Int32Array(10), domains: new Uint8Array(10), document }
+    })
+    expect(chooseUnits([...plain, mixed], 20)).toContain(mixed)
+  })
+
   it('with media tell pictures, sound and text apart, and hand the features on', async () => {
     const encoder = new MediaEncoder({
       tokenizer: new MediaByteTokenizer(),

@@ -36,6 +36,12 @@ export function worldTextDomain(task: WorldTask): string {
   return task === 'facts' ? 'facts' : 'dialogue'
 }
 
+/** Where a domain stands in tables: the usual ones first, in their order. */
+export function domainOrder(name: string): number {
+  const at = (usualDomains as readonly string[]).indexOf(name)
+  return at < 0 ? usualDomains.length : at
+}
+
 /** Names to numbers, in the order of first use. */
 export class DomainNames {
   readonly names: string[] = []

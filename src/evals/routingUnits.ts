@@ -49,30 +49,33 @@ function tokensByDomain({ domains }: RoutingUnit): Map<number, number> {
 }
 
 /**
- * Units for about `tokens` tokens in all, as evenly over domains as what there is allows: the next unit is always one of
- * the domain that has had the fewest tokens. Documents take turns, so that one long text does not speak for its domain.
+ * Units for about `tokens` tokens in all, as evenly over domains as what there is allows: the next unit is always one that
+ * has some of the domain with the fewest tokens so far. Documents take turns, so that one long text does not speak for its
+ * domain.
  */
 export function chooseUnits(units: RoutingUnit[], tokens: number): RoutingUnit[] {
+  const counts = new Map(units.map((unit) => [unit, tokensByDomain(unit)]))
   const waiting = new Map<number, RoutingUnit[]>()
   for (const unit of inTurns(units)) {
-    const main = [...tokensByDomain(unit)].reduce((best, entry) => (entry[1] > best[1] ? entry : best), [noDomain, 0])
-    if (waiting.has(main[0])) waiting.get(main[0])!.push(unit)
-    else waiting.set(main[0], [unit])
-  }
-  const had = new Map([...waiting.keys()].map((domain) => [domain, 0]))
-  const chosen: RoutingUnit[] = []
-  for (let total = 0; total < tokens && had.size > 0;) {
-    const [domain] = [...had].reduce((least, entry) => (entry[1] < least[1] ? entry : least))
-    const unit = waiting.get(domain)!.shift()
-    if (!unit) {
-      had.delete(domain)
-      continue
+    for (const domain of counts.get(unit)!.keys()) {
+      if (waiting.has(domain)) waiting.get(domain)!.push(unit)
+      else waiting.set(domain, [unit])
     }
-    chosen.push(unit)
-    total += unit.ids.length
-    for (const [each, count] of tokensByDomain(unit)) if (had.has(each)) had.set(each, had.get(each)! + count)
   }
-  return chosen
+  const next = new Map([...waiting.keys()].map((domain) => [domain, 0]))
+  const had = new Map(next)
+  const chosen = new Set<RoutingUnit>()
+  for (let total = 0; total < tokens && next.size > 0;) {
+    const domain = [...next.keys()].reduce((least, each) => (had.get(each)! < had.get(least)! ? each : least))
+    const unit = waiting.get(domain)![next.get(domain)!]
+    next.set(domain, next.get(domain)! + 1)
+    if (!unit) next.delete(domain)
+    if (!unit || chosen.has(unit)) continue
+    chosen.add(unit)
+    total += unit.ids.length
+    for (const [each, count] of counts.get(unit)!) had.set(each, had.get(each)! + count)
+  }
+  return [...chosen]
 }
 
 /** First units of all documents, then second ones, and so on. */

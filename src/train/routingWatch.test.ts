@@ -44,7 +44,7 @@ test('a collapse onto two experts is told as overload, narrow entropy and dead e
   expect(overload.value).toBeCloseTo(E / K - 1)
   expect(overload.text).toContain('layer 0: expert 0 has had most tokens for 50 steps, now 8.0 times the mean')
   expect(dead.text).toContain('14 of 16 experts (2, 3, 4, 5, 6, 7, 8, 9, ...)')
-  for (const { advice } of alerts) expect(advice).toContain('router_aux_loss_coef')
+  for (const { advice } of alerts) expect(advice).toContain('--routing aux=0.1')
 })
 
 test('scores that are all alike are told by their margin', () => {

@@ -90,7 +90,8 @@ export class RoutingWatch {
 
   #troubles({ load, maxVio, entropy, margin, dropped }: WatchedRouter) {
     const { num_experts: E, top_k_experts: K } = this.#config
-    const pairs = load.reduce((sum, count) => sum + count, dropped)
+    // what is dropped was chosen first
+    const pairs = load.reduce((sum, count) => sum + count, 0)
     return [
       {
         trouble: 'overload' as const,
@@ -140,17 +141,27 @@ function dead({ load }: WatchedRouter, state: Layer) {
   return [{ trouble: 'dead' as const, value: experts.length, what }]
 }
 
-/** What to change, in terms of the config that is trained. */
-function routingAdvice({ router_aux_loss_coef: balance, router_z_loss_coef: z }: ModelConfig) {
-  const raise =
-    balance > 0
-      ? `raise router_aux_loss_coef (now ${balance}) to ${balance * 10}`
-      : 'set router_aux_loss_coef (now 0) to 0.01'
+/** What to change, as `pollux train --routing` takes it. */
+function routingAdvice({ routing, router_aux_loss_coef: aux, router_z_loss_coef: z }: ModelConfig) {
+  const even = moreBalance(routing, aux)
+  const loosen = `lower the weights of the router's losses, --routing aux=${times(aux, 0.1)},z=${times(z, 0.1)}`
   return {
-    overload: raise,
-    dead: `${raise}, or train fewer experts (num_experts)`,
-    entropy: `${raise}, or lower the learning rate`,
-    margin: `lower router_aux_loss_coef (now ${balance}) and router_z_loss_coef (now ${z}), or use softmax scores`,
-    drops: 'raise the capacity factor, or train without a capacity',
+    overload: even,
+    dead: `${even}, or train fewer experts`,
+    entropy: `${even}, or lower --lr`,
+    margin: routing.score === 'sigmoid' ? `${loosen}, or take --routing score=softmax` : loosen,
+    drops: `raise --routing capacity=${times(routing.capacity, 2)}, or drop nothing with capacity=0`,
   }
+}
+
+function moreBalance({ balance, bias_rate: rate }: ModelConfig['routing'], aux: number): string {
+  if (balance === 'bias') return `raise --routing bias-rate=${times(rate, 10)}`
+  if (balance === 'none') return 'balance the loads with --routing balance=bias or balance=aux'
+  if (balance === 'aux' && aux > 0) return `raise --routing aux=${times(aux, 10)}, or take balance=bias`
+  return 'add a balance loss, --routing aux=0.01, or take balance=bias'
+}
+
+/** A product without the noise of binary fractions. */
+function times(value: number, factor: number): number {
+  return Number((value * factor).toPrecision(3))
 }

@@ -6,3 +6,5 @@ export { renderTokenizerReport, type TokenizerReport, type TokenizerSection } fr
 // ---- the report of a comparison ----
 export type { AblationRow, ComparePage, CompareSummary, ContestantRow } from './compareData.ts'
 export { renderComparePage } from './comparePage.ts'
+// ---- what experts read ----
+export { renderRoutingPage, type RoutingPageData } from './routingPage.ts'
