@@ -21,11 +21,13 @@ export interface DocumentReader {
 export function modelReader(model: Model, { compute = 'bf16' }: { compute?: 'bf16' | 'f32' } = {}): DocumentReader {
   const decoder: Decoder = 'text' in model ? model.text : model
   const vocab = decoder.config.vocab_size
+  // of each block only the result stays: a long document would take gigabytes else
+  const options = { compute, activationCheckpointing: true }
   return {
     longest: decoder.config.max_position_embeddings,
     likeliest(ids, places) {
       using _scope = memoryScope()
-      const { hidden } = decoder.forward({ ids, batch: 1, time: ids.length }, { compute })
+      const { hidden } = decoder.forward({ ids, batch: 1, time: ids.length }, options)
       const rows = places.map((place) => place - 1)
       const logits = decoder.logits(takeRows(hidden, rows))
       return rows.map((_, i) => argmax(logits.subarray(i * vocab, (i + 1) * vocab)))
@@ -33,7 +35,7 @@ export function modelReader(model: Model, { compute = 'bf16' }: { compute?: 'bf1
     surprise(ids) {
       using _scope = memoryScope()
       const targets = Int32Array.from(ids, (_, i) => (i + 1 < ids.length ? ids[i + 1] : -1))
-      const { rowLoss } = decoder.loss({ ids, batch: 1, time: ids.length }, targets, { compute })
+      const { rowLoss } = decoder.loss({ ids, batch: 1, time: ids.length }, targets, options)
       const nats = new Float32Array(ids.length)
       nats.set(rowLoss.subarray(0, ids.length - 1), 1)
       return nats

@@ -24,12 +24,12 @@ const lookup: DocumentReader = {
     const text = Buffer.from(ids.map((id) => (id < 256 ? id : 0))).toString('latin1')
     return places.map((place) => {
       const line = text.slice(text.lastIndexOf('\n', place - 1) + 1, place)
-      const [, name, said] = /^(?:The code|All codes) of (\w+) (?:is|are)(.*)$/.exec(line)!
-      const find = (start: string): string => new RegExp(`${start} of ${name} is( \\w+)\\.`).exec(text)![1]
-      const whole = line.startsWith('The')
-        ? find('The code')
-        : ['one', 'two', 'three'].map((n) => find(`Code ${n}`)).join('')
-      return whole.charCodeAt(said.length)
+      const [, name, one, said] = /^Code: (\w+?)( one)?( .*)?$/.exec(line)!
+      const find = (key: string): string => new RegExp(`Code: ${key}( \\w+)\\.`).exec(text)![1]
+      const whole = one
+        ? `${find(`${name} one`)}, ${name} two${find(`${name} two`)}, ${name} three${find(`${name} three`)}`
+        : find(name)
+      return whole.charCodeAt((said ?? '').length)
     })
   },
   surprise: () => new Float32Array(0),

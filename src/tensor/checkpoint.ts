@@ -16,8 +16,9 @@ import type { Tensor } from './tensor.ts'
  * @param inputs tensors whose gradients are wanted through fn
  */
 export function checkpoint(fn: (...inputs: Tensor[]) => Tensor, inputs: Tensor[]): Tensor {
-  if (currentTape() === null) return fn(...inputs)
   const output = forward(fn, inputs)
+  // nothing is wanted back, but what was computed on the way is forgotten all the same
+  if (currentTape() === null) return output
   record({
     op: 'checkpoint',
     outputs: [output],

@@ -12,18 +12,22 @@ export interface EvalResult {
   numBytes: number
 }
 
+type EvalOptions = Pick<TrainingOptions, 'batch' | 'time' | 'compute' | 'residual'> &
+  Partial<Pick<TrainingOptions, 'activationCheckpointing'>>
+
 /** Loss over `batches` batches of the source, forward only; the event loop runs between batches. */
 export async function evaluate(
   model: Model,
   source: BatchSource,
-  { batches, ...options }: { batches: number } & Pick<TrainingOptions, 'batch' | 'time' | 'compute' | 'residual'>,
+  { batches, ...options }: { batches: number } & EvalOptions,
 ): Promise<EvalResult> {
+  const { compute, residual, activationCheckpointing } = options
   let [nats, targets, numBytes] = [0, 0, 0]
   for (let i = 0; i < batches; i++) {
     const batch = await source.next()
     using _scope = memoryScope()
     const input = { ...batch, batch: options.batch, time: options.time }
-    const { rowLoss } = model.loss(input, batch.targets, { compute: options.compute, residual: options.residual })
+    const { rowLoss } = model.loss(input, batch.targets, { compute, residual, activationCheckpointing })
     batch.targets.forEach((target, row) => {
       if (target < 0) return
       nats += rowLoss[row]

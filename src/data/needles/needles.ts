@@ -1,12 +1,13 @@
 // Needles: facts that only the document can tell, and the questions that ask for them.
 //
-//   single, multiple   needle    The code of river is silver.      question   The code of river is| silver
-//   aggregated         needles   Code one of river is silver. ... Code three of river is hill.
-//                      question  All codes of river are| silver ice hill
+//   single, multiple   needle    Code: river silver.           question   Code: river| silver
+//   aggregated         needles   Code: river one silver. ...   Code: river three hill.
+//                      question  Code: river one| silver, river two ice, river three hill
 //
-// A question is the beginning of its needle: retrieving is then one step of looking back for the same words and going on
-// as they did, which the one full layer of a small model can do. Aggregated answers need three needles from
-// different places. Kamradt 2023 (needle in a haystack); Hsieh et al. 2024 (RULER: several keys, several values).
+// The value follows its name at once, in needle and question alike. So retrieving is one step of looking back for the same
+// word and going on as it did there (induction), which the one full layer of a small model can do, and which
+// any text that repeats itself teaches. An aggregated answer needs three needles from different places. Kamradt 2023
+// (needle in a haystack); Hsieh et al. 2024 (RULER: several keys, several values).
 //
 // Which pairs of name and value training may have follows from the pair itself: one in ten is kept for tests.
 import { hash } from 'node:crypto'
@@ -40,7 +41,7 @@ const heldOutOf = 10
 /** Writes facts in the tokens of a tokenizer. */
 export class NeedleWriter {
   readonly words: NeedleWords
-  readonly #pieces: Record<'code' | 'is' | 'all' | 'are', Int32Array> & { ordinal: Int32Array[] }
+  readonly #pieces: Record<'code' | 'comma', Int32Array> & { ordinal: Int32Array[] }
   readonly stop: Int32Array
   readonly #sides = new Map<NeedleWord, Record<NeedleSplit, NeedleWord[]>>()
 
@@ -48,11 +49,9 @@ export class NeedleWriter {
     const encode = (text: string): Int32Array => Int32Array.from(tokenizer.encode(text))
     this.words = needleWords(tokenizer)
     this.#pieces = {
-      code: encode('\nThe code of'),
-      is: encode(' is'),
-      all: encode('\nAll codes of'),
-      are: encode(' are'),
-      ordinal: ordinals.map((word) => encode(`\nCode ${word} of`)),
+      code: encode('\nCode:'),
+      comma: encode(','),
+      ordinal: ordinals.map((word) => encode(` ${word}`)),
     }
     this.stop = encode('.')
   }
@@ -89,16 +88,17 @@ export class NeedleWriter {
 
   /** The fact that a name has these values: three of an aggregated one, else the first of them. */
   write(kind: NeedleKind, name: NeedleWord, values: readonly NeedleWord[]): NeedleFact {
-    const { code, is, all, are, ordinal } = this.#pieces
+    const { code, comma, ordinal } = this.#pieces
     const aggregated = kind === 'aggregated'
     const used = values.slice(0, aggregated ? aggregatedNeedles : 1)
+    const key = (i: number): Int32Array[] => (aggregated ? [name.ids, ordinal[i]] : [name.ids])
     return {
       kind,
       name: name.text,
       values: used.map(({ text }) => text),
-      needles: used.map(({ ids }, i) => join([aggregated ? ordinal[i] : code, name.ids, is, ids, this.stop])),
-      question: aggregated ? join([all, name.ids, are]) : join([code, name.ids, is]),
-      answer: join(used.map(({ ids }) => ids)),
+      needles: used.map(({ ids }, i) => join([code, ...key(i), ids, this.stop])),
+      question: join([code, ...key(0)]),
+      answer: join(used.flatMap(({ ids }, i) => (i === 0 ? [ids] : [comma, ...key(i), ids]))),
     }
   }
 }
