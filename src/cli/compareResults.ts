@@ -8,6 +8,7 @@ import {
   meanInterval,
   memoryUse,
   type Pace,
+  paceRatio,
   type RoutingSummary,
   type TrialResult,
   type Tuned,
@@ -85,7 +86,7 @@ function summarise({ comparison, results, ablations }: Finished): CompareSummary
         sparse: sparse.trials,
         dense: other.trials,
         shorter: sparse.shorter,
-        paceRatio: sparse.pace.secondsPerStep / other.pace.secondsPerStep,
+        paceRatio: paceRatio(sparse.pace, other.pace),
       }),
     ),
     ablations: ablations.map((result) => ablationRow(result, sparse, request.context)),
@@ -113,7 +114,7 @@ function ablationRow(result: AblationResult, sparse: ContestantResult, context: 
     difference: meanInterval(trials.map((trial, i) => trial.finalBitsPerByte - baseTrials[i].finalBitsPerByte)),
     parameters: accountFor(config).parameters.total,
     flopsRatio: flopsPerToken(config, context) / flopsPerToken(sparse.config, context),
-    paceRatio: pace[1].secondsPerStep / pace[0].secondsPerStep,
+    paceRatio: paceRatio(pace[1], pace[0]),
     summary: meanRouting(trials),
   }
 }
@@ -178,7 +179,6 @@ export function wordInterval({ mean: value, low, high }: Interval, digits = 3): 
 }
 
 function wordSummary({ contestants, verdicts, ablations }: CompareSummary): string[] {
-  const [sparse] = contestants
   const labels = new Map(contestants.map((row) => [row.name, row]))
   const models = contestants.map(
     (row) =>
@@ -189,7 +189,7 @@ function wordSummary({ contestants, verdicts, ablations }: CompareSummary): stri
     const other = labels.get(each.against)!
     const beyond = each.outside.length > 0 ? `; seeds ${each.outside.join(', ')} beyond what was trained` : ''
     const outside = `${beyond}${each.isBound ? ', as far as a slope is carried on: a bound' : ''}`
-    const step = sparse.secondsPerStep / other.secondsPerStep
+    const step = each.seconds.mean / each.tokens.mean
     return [
       '',
       `  sparse against ${other.label}, ${each.seeds.length} seeds, 95% intervals`,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { denseTwin, preset } from '../model/index.ts'
 import { randomSource } from '../testing/index.ts'
-import { medianOf, measurePaces } from './comparePace.ts'
+import { measurePaces, medianOf, paceRatio } from './comparePace.ts'
 
 const { config, time } = preset('micro')
 const shape = { batch: 2, time: 32, vocab: config.vocab_size }
@@ -40,4 +40,12 @@ test('a stop in the middle of a turn ends them all', async () => {
   const paces = await measurePaces([contestant, contestant, contestant], { rounds: 5, signal: stop.signal })
   expect(paces).toBeUndefined()
   expect(batches).toBeLessThan(6)
+})
+
+test('a ratio is the median over pairs of steps, whatever the machine did meanwhile', () => {
+  const [one, other] = [
+    [1.1, 2.2, 11, 1.3],
+    [1, 2, 10, 1],
+  ].map((samples) => ({ samples, secondsPerStep: medianOf(samples) }))
+  expect(paceRatio(one, other)).toBeCloseTo(1.1, 12)
 })

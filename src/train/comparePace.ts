@@ -72,6 +72,11 @@ export async function measurePaces(
   return samples.map((values) => ({ secondsPerStep: medianOf(values), samples: values }))
 }
 
+/** Time of one over that of another, measured together: the median over pairs of steps, which saw about the same machine. */
+export function paceRatio(one: Pace, other: Pace): number {
+  return medianOf(one.samples.map((seconds, i) => seconds / other.samples[i]))
+}
+
 /** Whose turn it is; everybody else waits. */
 class Baton {
   readonly #count: number

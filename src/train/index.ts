@@ -23,7 +23,7 @@ export { measurePeakGflops } from './peak.ts'
 // ---- sparse against dense ----
 export { type CurvePoint, fallingCurve, lossAt, type Reached, tokensToReach } from './compareCurve.ts'
 export { type MemoryUse, memoryUse } from './compareMemory.ts'
-export { measurePaces, medianOf, type Pace, type Paced, type PaceOptions } from './comparePace.ts'
+export { measurePaces, medianOf, type Pace, type Paced, type PaceOptions, paceRatio } from './comparePace.ts'
 export { summariseRouting } from './compareRouting.ts'
 export { deviation, type Interval, meanInterval, ratioInterval } from './compareStats.ts'
 export { type Tuned, tuneRate } from './compareTune.ts'

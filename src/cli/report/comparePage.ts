@@ -71,7 +71,7 @@ function tiles({ verdicts, contestants }: ComparePage): Html {
     ${tile('Tokens', `${decimals(first.tokens.mean, 2)}×`, `to the dense loss; ${within(first.tokens)}`)}
     ${tile('Seconds', `${decimals(first.seconds.mean, 2)}×`, `to the dense loss; ${within(first.seconds)}`)}
     ${tile('Bits per byte', decimals(first.atEqualTokens.mean, 3), 'less the dense twin, at equal tokens')}
-    ${tile('A step', `${decimals(sparse.secondsPerStep / dense.secondsPerStep, 2)}×`, 'the time of the dense twin')}
+    ${tile('A step', `${decimals(first.seconds.mean / first.tokens.mean, 2)}×`, 'the time of the dense twin')}
     ${tile('Weights', `${decimals(sparse.parameters / dense.parameters, 1)}×`, 'those of the dense twin')}
     ${tile('MaxVio', decimals(sparse.routing?.maxViolation ?? Number.NaN, 2), 'largest load over the mean, minus 1')}
   </dl>`
