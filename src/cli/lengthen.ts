@@ -26,13 +26,13 @@ export interface LengthenFlags {
 }
 
 const examples = `
-Each stage goes on from the one before with longer sequences and is a run of its own: big-4k, then big-32k.
+Each stage goes on from the one before with longer sequences and is a run of its own: big-2k, big-8k, big-32k.
 The same command again goes on where it stopped; a stage that is complete is left as it is.
 
 Examples:
-  $ npx pollux lengthen                                          the newest run, to 4,096 and then 32,768 tokens
+  $ npx pollux lengthen                                          the newest run, to 2,048, 8,192 and 32,768 tokens
   $ npx pollux lengthen --run big --context 32k --minutes 10     one stage
-  $ npx pollux lengthen --run big --context 2k,8k,32k --minutes 6,3,6
+  $ npx pollux lengthen --run big --minutes 8,3,4                minutes of each stage
   $ npx pollux needles --run big-32k --lengths 1k,4k,32k         what it can give back from long documents
 `
 
@@ -46,7 +46,7 @@ export function addLengthen(program: Command): void {
       '--context <list>',
       'tokens a sequence, a stage each (a k is 1,024)',
       tokenCounts('--context'),
-      [4096, 32_768],
+      [2048, 8192, 32_768],
     )
     .option('--minutes <list>', 'minutes of each stage (default: 5)', list(positiveNumber('--minutes')))
     .addOption(
