@@ -1,10 +1,11 @@
 // Runs `pollux lengthen`: a chain of stages, each an ordinary run that begins with the weights of the one before.
 import { join, resolve } from 'node:path'
+import { isMultimodalConfig } from '../model/index.ts'
 import { PolluxError } from '../util/index.ts'
 import { checkpointOf } from './evalRun.ts'
 import { count } from './format.ts'
 import type { LengthenFlags } from './lengthen.ts'
-import { findRun, isTaken, readRun, type Run, type RunRequest } from './runFolder.ts'
+import { defaultOut, findRun, isTaken, readJsonFile, readRun, type Run, type RunRequest } from './runFolder.ts'
 import { openTerminal, silentTerminal } from './terminal.ts'
 import { planTraining, type TrainFlags, type TrainPlan, presetOf } from './trainPlan.ts'
 import { runTraining } from './trainRun.ts'
@@ -18,7 +19,7 @@ export async function runLengthen(flags: LengthenFlags): Promise<number> {
   checkFlags(flags)
   const terminal = flags.quiet || flags.json ? silentTerminal() : openTerminal(process.stdout)
   const base = findRun(flags.out, flags.run)
-  refuseMedia(base)
+  refuseMedia(base, flags.out)
   let before = base
   for (const [stage, context] of flags.context.entries()) {
     const name = `${base.name}-${contextName(context)}`
@@ -36,6 +37,8 @@ export async function runLengthen(flags: LengthenFlags): Promise<number> {
     }
     before = findRun(flags.out, name)
   }
+  const out = flags.out === defaultOut ? '' : ` --out ${flags.out}`
+  terminal.line(`  ${terminal.paint('dim', 'next'.padEnd(12))} npx pollux needles --run ${before.name}${out}`)
   return 0
 }
 
@@ -62,9 +65,9 @@ function checkFlags({ context, minutes, steps, needles, twice }: LengthenFlags):
   }
 }
 
-function refuseMedia({ name, record: { request } }: Run): void {
-  if (request.world === undefined && request.augment === undefined && request.mediaTokenizer === undefined) return
-  throw new PolluxError(`lengthen: run must be one of text alone, got "${name}", which reads pictures and sound`, {
+function refuseMedia(run: Run, out: string): void {
+  if (!isMultimodalConfig(readJsonFile(join(checkpointOf(run, out), 'config.json')))) return
+  throw new PolluxError(`lengthen: run must be one of text alone, got "${run.name}", which reads pictures or sound`, {
     hint: 'npx pollux train makes one',
   })
 }

@@ -84,7 +84,7 @@ describe('pollux lengthen', () => {
     expect(learnt('cut', 'base-512')).toEqual(learnt('runs', 'base-512'))
   })
 
-  it('refuses a shorter context, and a run with media, by name', async () => {
+  it('refuses a context that does not grow, and a run that reads media, by name', async () => {
     const shorter = await pollux(['lengthen', '--run', 'base', '--context', '16'], { cwd: folder })
     expect([shorter.code, shorter.stderr]).toEqual([
       2,
@@ -94,6 +94,18 @@ describe('pollux lengthen', () => {
     expect([falling.code, falling.stderr]).toEqual([
       2,
       'pollux: --context: must grow from stage to stage, got 1024,512\n',
+    ])
+    const config = join(folder, 'runs/sees/checkpoint/config.json')
+    cpSync(join(folder, 'runs/base'), join(folder, 'runs/sees'), { recursive: true })
+    writeFileSync(
+      config,
+      JSON.stringify({ model_type: 'pollux', text_config: readJson('base/checkpoint/config.json') }),
+    )
+    const sees = await pollux(['lengthen', '--run', 'sees', '--context', '64'], { cwd: folder })
+    expect([sees.code, sees.stderr]).toEqual([
+      1,
+      'pollux: lengthen: run must be one of text alone, got "sees", which reads pictures or sound\n' +
+        'hint: npx pollux train makes one\n',
     ])
   })
 })
