@@ -9,9 +9,18 @@ import {
   type Split,
   splitDocuments,
 } from '../data/index.ts'
-import { type Model, type ModelConfig, type MultimodalConfig, parseConfig, withRouting } from '../model/index.ts'
+import {
+  loadModel,
+  type Model,
+  type ModelConfig,
+  type MultimodalConfig,
+  parseConfig,
+  upcycle,
+  withRouting,
+} from '../model/index.ts'
 import type { BatchSource } from '../train/index.ts'
 import { Tokenizer, trainTokenizer } from '../tokenizer/index.ts'
+import { PolluxError, Rng } from '../util/index.ts'
 import { bytes, count, short } from './format.ts'
 import { lengthened, longLoader } from './prepareLong.ts'
 import { needsMedia, prepareMedia } from './prepareMedia.ts'
@@ -45,21 +54,24 @@ export async function prepareRun(plan: TrainPlan, terminal: Terminal): Promise<P
   const { request } = plan.run.record
   const corpus = request.world === undefined ? await readCorpus(request, terminal) : null
   if (corpus === null || needsMedia(request, corpus)) {
+    if (request.upcycle !== undefined) throw new PolluxError('train: --upcycle must have documents of text alone')
     return { corpus, split: null, streams: null, ...(await prepareMedia(plan, corpus, terminal)) }
   }
   const split = splitDocuments(corpus.documents)
   const { checkpoint } = runPaths(plan.run.folder)
-  const before = plan.resume ? checkpoint : request.lengthen?.checkpoint
+  const before = plan.resume ? checkpoint : (request.lengthen?.checkpoint ?? request.upcycle)
   const tokenizer =
     before === undefined
       ? await makeTokenizer(split, request.vocab, terminal)
       : Tokenizer.load(join(before, 'tokenizer.json'))
   const data = await tokenise(split, tokenizer, { ...request, time: request.context }, terminal)
-  const config = plan.resume ? parseConfig(readJsonFile(join(checkpoint, 'config.json'))) : configFor(plan, tokenizer)
   const { validation, train, heldOut } = data
   const loader = request.lengthen ? longLoader(data, tokenizer, request, request.lengthen) : data.loader
-  const common = { corpus, split, streams: { train, heldOut }, tokenizer, loader, validation, config }
-  return request.lengthen && !plan.resume ? { ...common, ...lengthened(request, request.lengthen) } : common
+  const common = { corpus, split, streams: { train, heldOut }, tokenizer, loader, validation }
+  if (plan.resume) return { ...common, config: parseConfig(readJsonFile(join(checkpoint, 'config.json'))) }
+  if (request.upcycle !== undefined) return { ...common, ...upcycled(request) }
+  const fresh = { ...common, config: configFor(plan, tokenizer) }
+  return request.lengthen ? { ...fresh, ...lengthened(request, request.lengthen) } : fresh
 }
 
 async function readCorpus({ data, dataRoot }: RunRequest, terminal: Terminal): Promise<Corpus> {
@@ -111,6 +123,17 @@ export async function tokenise(
   const held = data.validation === undefined ? 'none held out' : `${short(data.heldOut.tokens.length)} held out`
   stage.done(`${short(data.train.tokens.length)} tokens, ${held}`)
   return data
+}
+
+/** The dense run's model with its MLP in every expert. */
+function upcycled({ upcycle: folder, routing = '', seed, context }: RunRequest): Pick<Prepared, 'initial' | 'config'> {
+  const dense = loadModel(folder!)
+  const limit = dense.config.max_position_embeddings
+  if (context > limit) {
+    throw new PolluxError(`train: --context must be at most the dense run's ${limit} with --upcycle, got ${context}`)
+  }
+  const initial = upcycle(dense, routing, { rng: new Rng(seed) })
+  return { initial, config: initial.config }
 }
 
 /** The preset's config, fitted to the tokenizer that came out and the length of sequences. */

@@ -40,6 +40,7 @@ describe('the surface of the command line', () => {
         '--preset <name>',
         '--depth <n>',
         '--routing <keys>',
+        '--upcycle <run>',
         '--minutes <n>',
         '--steps <n>',
         '--run <name>',

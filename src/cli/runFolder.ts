@@ -63,6 +63,8 @@ export interface RunRequest {
   depth: number
   /** What --routing said, as it was typed. */
   routing?: string
+  /** Checkpoint folder of the dense run it began with. */
+  upcycle?: string
   vocab: number
   seed: number
   /** Tokens a sequence, sequences a batch. */

@@ -18,6 +18,7 @@ Examples:
   $ npx pollux train --depth 8 --minutes 60 --run big         a larger model, an hour, runs/big
   $ npx pollux train --resume --run big --minutes 120         go on to two hours in all
   $ npx pollux train --routing balance=bias,experts=32,top-k=4,shared=off
+  $ npx pollux train --upcycle plain --routing experts=16     from a run trained with --routing experts=0
   $ npx pollux train --preset micro --steps 50 --json         for programs: one object a step
 
 Keys of --routing (docs/decisions/011-routing.md says what each does):
@@ -49,6 +50,7 @@ export function addTrain(program: Command): void {
     .option('--preset <name>', `model: ${presets.join(', ')} (default: nano)`, oneOf('--preset', presets))
     .option('--depth <n>', 'model by its number of layers; width and the rest follow', wholeNumber('--depth', 1, 64))
     .option('--routing <keys>', 'how experts are chosen and balanced: key=value,... (keys below)')
+    .option('--upcycle <run>', 'begin with the weights of a dense run, its MLP in every expert')
     .option('--minutes <n>', 'time to train (default: 5)', positiveNumber('--minutes'))
     .option('--steps <n>', 'steps to train, instead of --minutes', wholeNumber('--steps'))
     .option('--run <name>', 'name of the run (default: the day and a word)', folderName('--run'))

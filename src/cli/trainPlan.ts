@@ -5,9 +5,28 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { nodeModulesRoot, type WorldTask, worldTasks } from '../data/index.ts'
-import { type Preset, type PresetName, preset, presetForDepth, recoverFolder, withRouting } from '../model/index.ts'
+import {
+  type ModelConfig,
+  parseConfig,
+  type Preset,
+  type PresetName,
+  preset,
+  presetForDepth,
+  recoverFolder,
+  withRouting,
+} from '../model/index.ts'
 import { PolluxError } from '../util/index.ts'
-import { checkOut, defaultOut, findRun, freshName, isTaken, type Run, type RunRequest, runPaths } from './runFolder.ts'
+import {
+  checkOut,
+  defaultOut,
+  findRun,
+  freshName,
+  isTaken,
+  readJsonFile,
+  type Run,
+  type RunRequest,
+  runPaths,
+} from './runFolder.ts'
 import { UsageError } from './usage.ts'
 import { version } from './version.ts'
 
@@ -17,6 +36,7 @@ export interface TrainFlags {
   preset?: PresetName
   depth?: number
   routing?: string
+  upcycle?: string
   minutes?: number
   steps?: number
   run?: string
@@ -57,6 +77,7 @@ const settled = {
   preset: '--preset',
   depth: '--depth',
   routing: '--routing',
+  upcycle: '--upcycle',
   seed: '--seed',
   batch: '--batch',
   context: '--context',
@@ -98,15 +119,42 @@ function planFresh(flags: TrainFlags): TrainPlan {
       hint: `${resumeCommand({ name }, flags.out)} goes on with it; or take another name`,
     })
   }
+  if (flags.upcycle !== undefined) return planUpcycle(flags, { name, folder })
   const chosen = flags.depth === undefined ? preset(flags.preset ?? 'nano') : presetForDepth(flags.depth)
-  checkRouting(flags.routing, chosen)
+  checkRouting(flags.routing, chosen.config)
   const request = freshRequest(flags, chosen)
   const record = { pollux: version, name, createdAt: new Date().toISOString(), request }
   return { run: { name, folder, record }, preset: chosen, resume: false }
 }
 
+/** A fresh run that begins with the weights of a dense one, and with what that was asked for unless told. */
+function planUpcycle(flags: TrainFlags, { name, folder }: Pick<Run, 'name' | 'folder'>): TrainPlan {
+  for (const flag of ['preset', 'depth', 'vocab', 'world'] as const) {
+    if (flags[flag] !== undefined) {
+      throw new UsageError(`--upcycle: must come without --${flag}, which the dense run has settled, got both`)
+    }
+  }
+  const source = findRun(flags.out, flags.upcycle)
+  const before = source.record.request
+  const { checkpoint } = runPaths(source.folder)
+  if (before.world !== undefined || !existsSync(join(checkpoint, 'config.json'))) {
+    throw new PolluxError(`train: --upcycle must name a run on text with a checkpoint, got "${source.name}"`)
+  }
+  const chosen = presetOf(before)
+  const routing = flags.routing ?? `experts=${chosen.config.num_experts}`
+  checkRouting(routing, parseConfig(readJsonFile(join(checkpoint, 'config.json'))))
+  const request: RunRequest = {
+    ...freshRequest({ context: before.context, batch: before.batch, ...flags, routing }, chosen),
+    vocab: before.vocab,
+    ...(flags.data === undefined ? { data: before.data, dataRoot: before.dataRoot } : {}),
+    upcycle: resolve(checkpoint),
+  }
+  const record = { pollux: version, name, createdAt: new Date().toISOString(), request }
+  return { run: { name, folder, record }, preset: chosen, resume: false }
+}
+
 /** Refuses a --routing that cannot be, before any work is done. */
-function checkRouting(routing: string | undefined, { config }: Preset): void {
+function checkRouting(routing: string | undefined, config: ModelConfig): void {
   if (routing === undefined) return
   try {
     withRouting(config, routing)
@@ -193,9 +241,12 @@ function planResume(flags: TrainFlags): TrainPlan {
   refuseComplete(run, request)
   const { checkpoint } = runPaths(run.folder)
   recoverFolder(checkpoint)
-  const chosen = presetOf(before)
   // a run that ended before its first save starts again, from the same request
-  return { run: { ...run, record: { ...run.record, request } }, preset: chosen, resume: existsSync(checkpoint) }
+  return {
+    run: { ...run, record: { ...run.record, request } },
+    preset: presetOf(before),
+    resume: existsSync(checkpoint),
+  }
 }
 
 /** The preset that a request names. */

@@ -20,7 +20,7 @@ export function configFile(config: ModelConfig, dtype: StoredAs): Record<string,
     routing,
     ...rest
   } = config
-  const ownRouting = routingFile(routing)
+  const ownRouting = routingFile(routing, config.num_experts)
   const file: Record<string, unknown> = {
     ...rest,
     ...(ownRouting && { routing: ownRouting }),

@@ -25,19 +25,20 @@ export function routingField(given: Given, sizes: Sizes): RoutingConfig {
   }
   if (sizes.num_experts === 0) return { ...defaultRouting }
   const choice = word(source, 'choice')
-  const tokensChoose = choice === 'token'
+  const score = word(source, 'score')
+  const implied = impliedRouting({ choice, score, balance: source.balance }, sizes.num_experts)
   const routing: RoutingConfig = {
     choice,
-    score: word(source, 'score'),
-    renormalise: flag(source, 'renormalise', choice !== 'expert'),
+    score,
+    renormalise: flag(source, 'renormalise', implied.renormalise),
     expert_scale: flag(source, 'expert_scale'),
     groups: whole(source, 'groups'),
     top_groups: whole(source, 'top_groups'),
     capacity: within(source, 'capacity', 0, 1e6),
     drop: word(source, 'drop'),
-    balance: word(source, 'balance', tokensChoose ? 'aux' : 'none'),
+    balance: word(source, 'balance', implied.balance),
     aux_scope: word(source, 'aux_scope'),
-    bias_rate: within(source, 'bias_rate', 0, 10),
+    bias_rate: within({ bias_rate: implied.bias_rate, ...source }, 'bias_rate', 0, 10),
     bias_until: within(source, 'bias_until', 0, 1),
     jitter: within(source, 'jitter', 0, 0.99),
     warmup: within(source, 'warmup', 0, 1),
@@ -48,15 +49,29 @@ export function routingField(given: Given, sizes: Sizes): RoutingConfig {
 }
 
 /** The keys that differ from what a file without them would mean; undefined if none does. */
-export function routingFile(routing: RoutingConfig): Partial<RoutingConfig> | undefined {
-  const { choice } = routing
-  const implied = {
+export function routingFile(routing: RoutingConfig, experts: number): Partial<RoutingConfig> | undefined {
+  const implied = impliedRouting(routing, experts)
+  const stated = routingKeys.filter((key) => routing[key] !== implied[key])
+  return stated.length === 0 ? undefined : Object.fromEntries(stated.map((key) => [key, routing[key]]))
+}
+
+/** What keys mean that are left out: some follow others. */
+function impliedRouting(
+  { choice, score, balance }: Pick<RoutingConfig, 'choice' | 'score'> & { balance?: unknown },
+  experts: number,
+): RoutingConfig {
+  return {
     ...defaultRouting,
     renormalise: choice !== 'expert',
     balance: choice === 'token' ? 'aux' : 'none',
+    bias_rate: impliedRate(score, balance, experts),
   }
-  const stated = routingKeys.filter((key) => routing[key] !== implied[key])
-  return stated.length === 0 ? undefined : Object.fromEntries(stated.map((key) => [key, routing[key]]))
+}
+
+/** Scores of softmax are of the size 1/E, those of sigmoid of the size 1; 0.16/E is 0.01 for 16 experts (docs/LOG.md). */
+function impliedRate(score: RoutingConfig['score'], balance: unknown, experts: number): number {
+  if (balance === 'quantile' || balance === 'sinkhorn') return 0.5
+  return balance === 'bias' && score === 'softmax' ? 0.16 / experts : defaultRouting.bias_rate
 }
 
 function checkRouting(routing: RoutingConfig, { num_experts: experts, top_k_experts: topK }: Sizes): void {

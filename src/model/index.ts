@@ -30,6 +30,7 @@ export { type Capacity, isCapacitySpec, parseCapacity } from './capacity.ts'
 // ---- the model ----
 export { Block, type BlockContext, type BlockInputs, type BlockResult } from './block.ts'
 export { Decoder, type DecoderInput, type ForwardOptions, type HiddenResult, type LossResult } from './decoder.ts'
+export { upcycle, type UpcycleOptions } from './upcycle.ts'
 export { type Model, MultimodalModel, type MultimodalInput, newModel } from './multimodal.ts'
 export {
   type AudioConfig,

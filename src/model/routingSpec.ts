@@ -39,14 +39,14 @@ export const routingSpecKeys: readonly string[] = [...Object.keys(sizeKeys), ...
 export function withRouting(config: ModelConfig, text: string): ModelConfig {
   const given = readPairs(text)
   const fields: Record<string, unknown> = {}
-  const routing: Record<string, unknown> = { ...routingFile(config.routing) }
+  const routing: Record<string, unknown> = { ...routingFile(config.routing, config.num_experts) }
   for (const [key, value] of given) {
     if (key in sizeKeys) fields[sizeKeys[key]] = sizeOf(key, value)
     else routing[key.replaceAll('-', '_')] = valueOf(key, value)
   }
   if (fields.num_experts === 0) return denseConfig(config, fields, [...given.keys()])
   const changed: Record<string, unknown> = { ...config, enable_moe_block: true, ...fields, routing }
-  if (!config.enable_moe_block) fillSizes(changed)
+  if (!config.enable_moe_block) fillSizes(changed, config)
   if ((given.has('balance') || given.has('choice')) && !given.has('aux')) delete changed.router_aux_loss_coef
   if (changed.top_k_experts === 1 && given.has('top-k') && !given.has('renormalise')) routing.renormalise = false
   return parseConfig(changed)
@@ -62,14 +62,12 @@ function denseConfig(config: ModelConfig, fields: Record<string, unknown>, keys:
 }
 
 /** A dense model that gets experts: two of them a token, as wide as its MLP, unless told. */
-function fillSizes(changed: Record<string, unknown>): void {
+function fillSizes(changed: Record<string, unknown>, dense: ModelConfig): void {
   if (changed.num_experts === 0) {
     throw new PolluxError('routing: a dense model must be given experts=N, got no number of experts')
   }
   changed.top_k_experts ||= Math.min(2, changed.num_experts as number)
-  changed.moe_intermediate_size ||= changed.intermediate_size
-  delete changed.router_aux_loss_coef
-  delete changed.router_z_loss_coef
+  changed.moe_intermediate_size ||= dense.intermediate_size
 }
 
 function readPairs(text: string): Map<string, string> {

@@ -8,7 +8,7 @@
 //   sinkhorn  towards the b of the soft assignment with equal loads                    Clark et al. 2022, 2202.01169
 //
 // All look back, never at the rows they steer, so training and inference choose by the same rule. Steps shrink in a
-// straight line to nothing at `bias_until`. The loads of the last step are kept for the balance loss over the whole step
+// straight line over the run, large ones to get there and small ones not to swing about it; from `bias_until` on b stays. The loads of the last step are kept for the balance loss over the whole step
 // (aux_scope 'global'). Shapes: N rows, E experts, K experts a row.
 import type { RouteResult } from '../ops/index.ts'
 import { warmUp } from './routerWarmup.ts'
@@ -21,6 +21,9 @@ export interface RouterBuffer {
   /** Needed to go on training, not to use the model. */
   transient: boolean
 }
+
+/** Share of the rate that is left at the end of a run. */
+const lastRate = 0.1
 
 /** Rows of a forward pass that the quantile and Sinkhorn rules look at, at most. */
 const mostRows = 2048
@@ -87,7 +90,7 @@ export class RouterBalance {
     const { balance, bias_rate, bias_until } = this.#routing
     this.#loads?.forEach((_, e, loads) => (loads[e] = this.#counts[e] / total))
     if (!this.#bias) return
-    const left = bias_until > 0 ? Math.max(0, 1 - progress / bias_until) : 0
+    const left = progress >= bias_until ? 0 : 1 - (1 - lastRate) * progress
     const rate = bias_rate * left * warmUp(this.#routing, progress).balance
     if (rate === 0) return
     const change =
@@ -106,7 +109,7 @@ export function signStep(counts: Float64Array, gamma: number): Float64Array {
 }
 
 /**
- * One round of dual ascent on the assignment of rows to experts, from `bias` on.
+ * Dual ascent on the assignment of rows to experts, from `bias` on.
  *
  * @param scores [N, E]
  * @returns [E] offsets with mean 0
@@ -115,23 +118,27 @@ export function quantileOffsets(scores: Float32Array, bias: Float32Array, topK: 
   const E = bias.length
   const rows = scores.length / E
   const places = Math.min(rows, Math.max(1, Math.round((rows * topK) / E)))
+  const offsets = Float64Array.from(bias)
   const thresholds = new Float32Array(rows)
   const row = new Float32Array(E)
-  for (let r = 0; r < rows; r++) {
-    for (let e = 0; e < E; e++) row[e] = scores[r * E + e] + bias[e]
-    row.sort()
-    // between the last expert that is chosen and the first that is not
-    thresholds[r] = topK === E ? row[0] : 0.5 * (row[E - topK] + row[E - topK - 1])
-  }
-  const offsets = new Float64Array(E)
   const excess = new Float32Array(rows)
-  for (let e = 0; e < E; e++) {
-    for (let r = 0; r < rows; r++) excess[r] = scores[r * E + e] - thresholds[r]
-    excess.sort()
-    offsets[e] = -excess[rows - places]
+  for (let round = 0; round < quantileRounds; round++) {
+    for (let r = 0; r < rows; r++) {
+      for (let e = 0; e < E; e++) row[e] = scores[r * E + e] + offsets[e]
+      row.sort()
+      // between the last expert that is chosen and the first that is not
+      thresholds[r] = topK === E ? row[0] : 0.5 * (row[E - topK] + row[E - topK - 1])
+    }
+    for (let e = 0; e < E; e++) {
+      for (let r = 0; r < rows; r++) excess[r] = scores[r * E + e] - thresholds[r]
+      excess.sort()
+      offsets[e] = -excess[rows - places]
+    }
   }
   return centred(offsets)
 }
+
+const quantileRounds = 4
 
 /**
  * Potentials of the entropic assignment whose columns have equal mass, by Sinkhorn's alternation.
@@ -158,9 +165,9 @@ export function sinkhornOffsets(scores: Float32Array, bias: Float32Array, topK: 
   return centred(potentials.map((potential) => potential * softness))
 }
 
-const sinkhornRounds = 3
+const sinkhornRounds = 8
 /** Temperature of the soft assignment, in deviations of the scores: low enough that it nearly is a choice. */
-const relativeSoftness = 0.3
+const relativeSoftness = 0.1
 
 function softnessOf(scores: Float32Array): number {
   let [sum, squares] = [0, 0]

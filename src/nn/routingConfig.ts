@@ -27,7 +27,11 @@ export interface RoutingConfig {
   balance: 'aux' | 'bias' | 'quantile' | 'sinkhorn' | 'none'
   /** What the balance loss counts loads over: each sequence, the micro-batch, or the whole step. */
   aux_scope: 'sequence' | 'batch' | 'global'
-  /** How far a step moves the bias at most (gamma); the share of the run after which it stays. */
+  /**
+   * Of balance 'bias': how far the first step moves it (gamma, in scores; left out, 0.16/E, under sigmoid 0.01); of
+   * 'quantile' and 'sinkhorn': the share of the way to what the last step asks for (0.5). And the share of the run after
+   * which the bias stays.
+   */
   bias_rate: number
   bias_until: number
   /** Router inputs are multiplied by uniform(1 - jitter, 1 + jitter) in training. */

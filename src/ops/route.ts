@@ -88,6 +88,8 @@ interface RouteForward {
   spans: Span[]
   /** Rows that count. */
   counted: number
+  /** [R*K]: 0 where the weight is 0 whatever the logits; null: nowhere. */
+  taken: Uint8Array | null
 }
 
 /** @param logits f32 [R, E] */
@@ -118,6 +120,9 @@ export function route(logits: Tensor, options: RouteOptions): RouteResult {
   let choice = wholeChoice(indices.ints, topK)
   if (choose) {
     choice = choose(probs.floats, indices.ints)
+    if (choice.chosen && renormalise) {
+      throw new ShapeError('route', 'renormalise must be false where slots are empty', 'true')
+    }
     const chosen = chosenWeights(probs.floats, choice, { experts: E, renormalise, expertScale: expertScale?.floats })
     const given = [weights, indices]
     weights = fromArray(chosen, [R, choice.slots])
@@ -133,7 +138,9 @@ export function route(logits: Tensor, options: RouteOptions): RouteResult {
   const plan = dispatchPlan(indices, E, choice.taken)
   const sample = sampleRoute(probs.floats, bias, { experts: E, topK })
   const scores = options.keepScores ? withoutPadding(probs.floats, E, options.padding) : null
-  if (isRecording(logits, expertScale)) recordRoute({ logits, weights, indices, probs, lse, spans, counted }, options)
+  const { taken } = choice
+  const forward = { logits, weights, indices, probs, lse, spans, counted, taken }
+  if (isRecording(logits, expertScale)) recordRoute(forward, options)
   else for (const tensor of [probs, lse]) tensor.release()
   return { ...result, plan, probSums: totalProbs(spans), sample, scores }
 }
@@ -166,6 +173,9 @@ function backward(forward: RouteForward, options: RouteOptions, dLogits: Float32
   const [, E] = logits.shape
   const K = weights.shape[1]
   const dWeights = gradientOf(weights).floats
+  forward.taken?.forEach((isTaken, pair) => {
+    if (!isTaken) dWeights[pair] = 0
+  })
   for (const span of spans) {
     const part = <T extends Float32Array | Int32Array>(array: T, width: number): T =>
       array.subarray(span.first * width, (span.first + span.rows) * width) as T

@@ -120,6 +120,13 @@ function copyWeights(from: Model, to: Model): void {
     parameter.data.set(source.data)
     parameter.touch()
   }
+  // what no optimiser moves: state of routers, constants of layers
+  const state = new Map(from.routers.flatMap(({ buffers }) => buffers.map(({ name, data }) => [name, data])))
+  for (const { buffers } of to.routers) {
+    for (const { name, data } of buffers) if (state.get(name)?.length === data.length) data.set(state.get(name)!)
+  }
+  const blocks = (model: Model) => ('text' in model ? model.text : model).blocks
+  blocks(to).forEach((block, layer) => (block.layerScalar = blocks(from)[layer].layerScalar))
 }
 
 /** The config, with the tokenizer's end of text where it names none. */
