@@ -5,12 +5,13 @@
 //   bias      b += gamma sign(mean load - load), less the mean of the change           Wang et al. 2024, 2408.15664
 //   quantile  towards the b at which a share K/E of the rows has the expert among its top K: -b is that quantile of what
 //             the score of the expert exceeds the row's own threshold by               dual ascent of the assignment
-//   sinkhorn  towards the b of the soft assignment with equal loads                    Clark et al. 2022, 2202.01169
+//   sinkhorn  towards the b of the soft assignment with equal loads                    as Clark et al. 2022, 2202.01169
 //
 // All look back, never at the rows they steer, so training and inference choose by the same rule. Steps shrink in a
 // straight line over the run, large ones to get there and small ones not to swing about it; from `bias_until` on b stays. The loads of the last step are kept for the balance loss over the whole step
 // (aux_scope 'global'). Shapes: N rows, E experts, K experts a row.
 import type { RouteResult } from '../ops/index.ts'
+import { quantileOffsets, signStep, sinkhornOffsets } from './routerRules.ts'
 import { warmUp } from './routerWarmup.ts'
 import type { RoutingConfig } from './routingConfig.ts'
 
@@ -100,88 +101,6 @@ export class RouterBalance {
     const mean = change.reduce((sum, x) => sum + x, 0) / change.length
     change.forEach((x, e) => (this.#bias![e] += x - mean))
   }
-}
-
-/** gamma sign(mean - count) of each expert. */
-export function signStep(counts: Float64Array, gamma: number): Float64Array {
-  const mean = counts.reduce((sum, count) => sum + count, 0) / counts.length
-  return counts.map((count) => gamma * Math.sign(mean - count))
-}
-
-/**
- * Dual ascent on the assignment of rows to experts, from `bias` on.
- *
- * @param scores [N, E]
- * @returns [E] offsets with mean 0
- */
-export function quantileOffsets(scores: Float32Array, bias: Float32Array, topK: number): Float64Array {
-  const E = bias.length
-  const rows = scores.length / E
-  const places = Math.min(rows, Math.max(1, Math.round((rows * topK) / E)))
-  const offsets = Float64Array.from(bias)
-  const thresholds = new Float32Array(rows)
-  const row = new Float32Array(E)
-  const excess = new Float32Array(rows)
-  for (let round = 0; round < quantileRounds; round++) {
-    for (let r = 0; r < rows; r++) {
-      for (let e = 0; e < E; e++) row[e] = scores[r * E + e] + offsets[e]
-      row.sort()
-      // between the last expert that is chosen and the first that is not
-      thresholds[r] = topK === E ? row[0] : 0.5 * (row[E - topK] + row[E - topK - 1])
-    }
-    for (let e = 0; e < E; e++) {
-      for (let r = 0; r < rows; r++) excess[r] = scores[r * E + e] - thresholds[r]
-      excess.sort()
-      offsets[e] = -excess[rows - places]
-    }
-  }
-  return centred(offsets)
-}
-
-const quantileRounds = 4
-
-/**
- * Potentials of the entropic assignment whose columns have equal mass, by Sinkhorn's alternation.
- *
- * @param scores [N, E]
- * @returns [E] offsets with mean 0
- */
-export function sinkhornOffsets(scores: Float32Array, bias: Float32Array, topK: number): Float64Array {
-  const E = bias.length
-  const rows = scores.length / E
-  const softness = softnessOf(scores)
-  const potentials = Float64Array.from(bias, (b) => b / softness)
-  const kernel = Float64Array.from(scores, (score) => Math.exp(score / softness))
-  for (let round = 0; round < sinkhornRounds; round++) {
-    const columns = new Float64Array(E)
-    const factors = potentials.map((potential) => Math.exp(potential))
-    for (let r = 0; r < rows; r++) {
-      let sum = 0
-      for (let e = 0; e < E; e++) sum += kernel[r * E + e] * factors[e]
-      for (let e = 0; e < E; e++) columns[e] += (kernel[r * E + e] * factors[e] * topK) / sum
-    }
-    for (let e = 0; e < E; e++) potentials[e] += Math.log((rows * topK) / E / Math.max(columns[e], 1e-30))
-  }
-  return centred(potentials.map((potential) => potential * softness))
-}
-
-const sinkhornRounds = 8
-/** Temperature of the soft assignment, in deviations of the scores: low enough that it nearly is a choice. */
-const relativeSoftness = 0.1
-
-function softnessOf(scores: Float32Array): number {
-  let [sum, squares] = [0, 0]
-  for (const score of scores) {
-    sum += score
-    squares += score * score
-  }
-  const mean = sum / scores.length
-  return relativeSoftness * Math.sqrt(Math.max(squares / scores.length - mean * mean, 1e-12))
-}
-
-function centred(values: Float64Array): Float64Array {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
-  return values.map((value) => value - mean)
 }
 
 /** Rows spread evenly over all, `mostRows` at most. */
