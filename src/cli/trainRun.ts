@@ -41,6 +41,11 @@ export async function runTraining(plan: TrainPlan, flags: TrainFlags): Promise<n
   const terminal = terminalFor(flags)
   const prepared = await prepareRun(plan, terminal)
   const session: Session = { plan, flags, terminal, prepared }
+  const { config } = prepared
+  if (('text_config' in config ? config.text_config : config).routing.choice === 'expert') {
+    const notice = 'experts choose their tokens in training only; validated and sampled, each token chooses its experts'
+    terminal.line(terminal.paint('yellow', `  ${notice}`))
+  }
   try {
     const { summary, exitCode } = await trainUntilSignal(session)
     await finish(session, summary)

@@ -7,9 +7,10 @@
 //             the score of the expert exceeds the row's own threshold by               dual ascent of the assignment
 //   sinkhorn  towards the b of the soft assignment with equal loads                    as Clark et al. 2022, 2202.01169
 //
-// All look back, never at the rows they steer, so training and inference choose by the same rule. Steps shrink in a
-// straight line over the run, large ones to get there and small ones not to swing about it; from `bias_until` on b stays. The loads of the last step are kept for the balance loss over the whole step
-// (aux_scope 'global'). Shapes: N rows, E experts, K experts a row.
+// All look back, never at the rows they steer, so training and inference choose by the same rule. gamma shrinks in a straight
+// line over the run: large steps to get there, small ones not to swing about it. From `bias_until` on b stays. The loads of
+// the last step are kept for the balance loss over the whole step (aux_scope 'global').
+// Shapes: N rows, E experts, K experts a row.
 import type { RouteResult } from '../ops/index.ts'
 import { quantileOffsets, signStep, sinkhornOffsets } from './routerRules.ts'
 import { warmUp } from './routerWarmup.ts'
@@ -23,7 +24,7 @@ export interface RouterBuffer {
   transient: boolean
 }
 
-/** Share of the rate that is left at the end of a run. */
+/** Share of the sign rule's rate that is left at the end of a run. */
 const lastRate = 0.1
 
 /** Rows of a forward pass that the quantile and Sinkhorn rules look at, at most. */
@@ -91,7 +92,9 @@ export class RouterBalance {
     const { balance, bias_rate, bias_until } = this.#routing
     this.#loads?.forEach((_, e, loads) => (loads[e] = this.#counts[e] / total))
     if (!this.#bias) return
-    const left = progress >= bias_until ? 0 : 1 - (1 - lastRate) * progress
+    // the sign rule has one size of step, whose swing only a smaller one ends
+    const slower = balance === 'bias' ? 1 - (1 - lastRate) * progress : 1
+    const left = progress >= bias_until ? 0 : slower
     const rate = bias_rate * left * warmUp(this.#routing, progress).balance
     if (rate === 0) return
     const change =

@@ -173,11 +173,22 @@ test('a step skipped as a spike moves no bias', async () => {
 })
 
 test('an upcycled model goes on from the loss of the dense one', async () => {
-  const dense = new Decoder(withRouting(config, 'experts=0')).initialise(new Rng(1))
+  const folder = join(root, 'dense')
   const training = { horizon: { steps: 30 }, batch: 2, time: 32, accumulation: 1, learningRate: 0.01 }
-  const before = await run('experts=0', { initial: dense, config: dense.config, training })
-  const sparse = upcycle(dense, 'experts=4', { rng: new Rng(2) })
-  const after = await run('', { initial: sparse, config: sparse.textConfig, training, loader: randomSource(4, shape) })
+  const before = await run('experts=0', { training, runFolder: folder })
+  const sparse = upcycle(loadModel(checkpointFolder(folder)), 'experts=4', { rng: new Rng(2) })
+  const after = await run('', { initial: sparse, config: sparse.textConfig, training })
   expect(after[0].loss).toBeLessThan(before[0].loss - 0.3)
   expect(after.at(-1)!.loss).toBeLessThan(after[0].loss)
+})
+
+test('weights that a run begins with bring the state of routers along', async () => {
+  const initial = new Decoder(withRouting(config, 'balance=bias')).initialise(new Rng(1))
+  initial.routers[1].buffers[0].data.set([3, -1, -1, -1])
+  initial.blocks[0].layerScalar = 0.25
+  const folder = join(root, 'initial')
+  await run('balance=bias', { initial, runFolder: folder, steps: 1 })
+  const { routers, blocks } = loadModel(checkpointFolder(folder))
+  expect(routers[1].buffers[0].data[0]).toBeGreaterThan(2)
+  expect(blocks[0].layerScalar).toBe(0.25)
 })
