@@ -8,7 +8,11 @@ import { type Outcome, pollux, tinyText } from './pollux.ts'
 let folder: string
 let dense: Outcome
 const train = (...args: string[]): Promise<Outcome> => pollux(['train', ...args], { cwd: folder })
-const losses = (run: Outcome): number[] => run.objects().slice(0, -1).map((step) => step.lossBitsPerByte as number)
+const losses = (run: Outcome): number[] =>
+  run
+    .objects()
+    .slice(0, -1)
+    .map((step) => step.lossBitsPerByte as number)
 const configOf = (run: string): Record<string, unknown> =>
   JSON.parse(readFileSync(join(folder, 'runs', run, 'checkpoint/config.json'), 'utf8')) as Record<string, unknown>
 
