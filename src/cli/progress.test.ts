@@ -84,6 +84,18 @@ describe('openProgress', () => {
     expect(text).toContain('7.000')
   })
 
+  it('leaves a line for each trouble of routing, with what would help', () => {
+    const out = stream(false)
+    const progress = openProgress(openTerminal(out))
+    const alert = { trouble: 'dead' as const, layer: 2, step: 2, value: 3 }
+    const routingAlerts = [{ ...alert, text: 'layer 2: 3 of 16 experts are idle', advice: 'raise --routing aux=0.1' }]
+    progress.step(metrics({ step: 1 }))
+    progress.step(metrics({ step: 2, routingAlerts }))
+    progress.step(metrics({ step: 3 }))
+    expect(out.written[1]).toBe('  routing: layer 2: 3 of 16 experts are idle; raise --routing aux=0.1\n')
+    expect(out.written).toHaveLength(2)
+  })
+
   it('is not thrown off by a loss that is not a number', () => {
     const out = stream(false)
     const progress = openProgress(openTerminal(out))

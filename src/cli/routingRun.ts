@@ -36,7 +36,10 @@ export async function showRouting(flags: RoutingFlags): Promise<void> {
   const { model, ...reader } = openReader(folder, run)
   checkModel(model.textConfig, run.name, flags.layer)
   const stage = startStage(terminal, 'reading')
-  const { units, domainNames, from, leftOut } = await findUnits(flags, run.record.request, reader)
+  const { units, domainNames, from, leftOut } = await findUnits(flags, run.record.request, {
+    ...reader,
+    onProgress: (documents) => stage.update(`${count(documents)} documents`),
+  })
   stage.done(`${from}${leftOut > 0 ? `; ${count(leftOut)} documents left out` : ''}`)
   const { compute } = run.record.request
   const read = (what: string, each: Model) => collect(each, { units, domainNames, compute, what, terminal })

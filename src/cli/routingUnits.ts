@@ -36,6 +36,8 @@ export interface UnitReader {
   encoder: MediaEncoder | null
   /** Tokens a unit may have. */
   time: number
+  /** Told how many documents are read, now and then. */
+  onProgress?: (documents: number) => void
 }
 
 export interface FoundUnits {
@@ -76,7 +78,7 @@ type Found = Omit<FoundUnits, 'domainNames'>
 async function worldUnits(
   { world, tokens, seed }: RoutingFlags,
   request: RunRequest,
-  { encoder, time }: UnitReader,
+  { encoder, time, onProgress }: UnitReader,
   domains: DomainNames,
 ): Promise<Found> {
   if (encoder === null) {
@@ -90,7 +92,9 @@ async function worldUnits(
   let document = 0
   for (const task of tasks) {
     const common = { encoder, domain: worldTextDomain(task) }
-    for (let index = 0, read = 0; index < worldItems && read < tokens; index++) {
+    // a task feeds more than one domain, and a domain has more than one task: half is enough of each
+    for (let index = 0, read = 0; index < worldItems && read < tokens / 2; index++) {
+      onProgress?.(document)
       const { parts } = worldDocument({ seed: request.seed, split: 'test', index: index + seed * worldItems, task })
       const unit = await mediaUnit(parts, { ...common, document: document++ }, { time, domains })
       if (unit) found.units.push(unit)
@@ -124,6 +128,7 @@ async function fileUnits(
     let read = 0
     for (const { document } of named) {
       if (read >= flags.tokens) break
+      reader.onProgress?.(number)
       const units = await unitsOf(document, { ...reader, domain, number: number++, most, domains, mediaReader })
       if (units.length === 0) found.leftOut++
       for (const { ids } of units) read += ids.length

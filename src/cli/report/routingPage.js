@@ -141,10 +141,11 @@
       for (const [key, value] of Object.entries(attributes)) line.setAttribute(key, value)
       line.setAttribute('vector-effect', 'non-scaling-stroke')
       svg.append(line)
+      const short = (value) => Number(value.toPrecision(3))
       const last =
-        known.length > 0
-          ? `${Number(known.at(-1).toPrecision(3))} at the end, at most ${Number(high.toPrecision(3))}`
-          : 'not known'
+        known.length > 0 ? `${short(known.at(-1))} at the end, at most ${short(Math.max(...known))}` : 'not known'
+      svg.setAttribute('role', 'img')
+      svg.setAttribute('aria-label', `${title}, layer ${layer}: ${last}`)
       return element('figure', {}, [element('figcaption', { textContent: `${title}: ${last}` }), svg])
     })
     byId('curves').replaceChildren(...drawn)
