@@ -61,6 +61,11 @@ export function ablatedModels({ ablate }: CompareRequest, config: ModelConfig): 
     .map((variant) => ({ ...variant, config: withRouting(config, variant.routing) }))
 }
 
+/** The sparse model without its experts: what an upcycled one begins as. */
+export function withoutExperts(config: ModelConfig): ModelConfig {
+  return withRouting(config, 'experts=0')
+}
+
 /** The config fitted to a tokenizer. */
 export function fitConfig(
   config: ModelConfig,
@@ -80,7 +85,7 @@ export function plannedStages({ request, config }: Pick<Comparison, 'request' | 
   const { tune, tuneSteps, steps, seeds, horizons, ablateSteps, ablateSeeds } = request
   const each = (stage: string, trainings: number, length: number): PlannedStage[] =>
     contestants.map(({ label, config: own }) => ({ stage, model: label, trainings, steps: length, config: own }))
-  const [sparse, dense] = contestants
+  const [sparse] = contestants
   const shorter = horizons.map((share) => ({
     ...{ stage: 'shorter', model: `${sparse.label}, ${percent(share)} of the tokens`, trainings: seeds },
     ...{ steps: Math.max(1, Math.round(share * steps)), config },
@@ -89,7 +94,7 @@ export function plannedStages({ request, config }: Pick<Comparison, 'request' | 
     const { upcycleAfter = 0 } = model
     const own = { stage: `ablate ${model.ablation}`, model: model.name, trainings: ablateSeeds, config: model.config }
     const first = Math.round(upcycleAfter * ablateSteps)
-    const before = { ...own, model: `${model.name}: dense part`, steps: first, config: dense.config }
+    const before = { ...own, model: `${model.name}: without experts`, steps: first, config: withoutExperts(config) }
     return first > 0 ? [before, { ...own, steps: ablateSteps - first }] : [{ ...own, steps: ablateSteps }]
   })
   const base = { stage: 'ablate', model: sparse.label, trainings: ablateSeeds, steps: ablateSteps, config }

@@ -37,7 +37,7 @@ export interface CompareRequest {
   /** Full trainings of each model; their seeds are seed, seed + 1, ... */
   seeds: number
   seed: number
-  optimizer: 'muon' | 'adamw'
+  optimizer: 'muon' | 'muon-all' | 'adamw'
   compute: 'bf16' | 'f32'
   /** Factors on the preset's learning rates that are tried, and the steps of a try. */
   tune: number[]

@@ -15,7 +15,7 @@ import {
   verdict,
 } from '../train/index.ts'
 import type { AblatedModel, Contestant } from './comparePlan.ts'
-import { type Comparison, comparePaths, resumeCompareCommand } from './compareRequest.ts'
+import { type CompareRequest, type Comparison, comparePaths, resumeCompareCommand } from './compareRequest.ts'
 import { bytes, count, decimals, short } from './format.ts'
 import {
   type AblationRow,
@@ -93,7 +93,7 @@ function summarise({ comparison, results, ablations }: Finished): CompareSummary
   }
 }
 
-function contestantRow(result: ContestantResult, optimizer: 'muon' | 'adamw'): ContestantRow {
+function contestantRow(result: ContestantResult, optimizer: CompareRequest['optimizer']): ContestantRow {
   const { name, label, config, trials, shorter, tuned, pace } = result
   const perSeed = trials.map(({ finalBitsPerByte }) => finalBitsPerByte)
   const [{ parameters, activeParameters, flopsPerToken: flops }] = trials

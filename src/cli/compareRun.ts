@@ -1,11 +1,11 @@
 // Runs a comparison: tunes rates, measures paces, trains everybody for every seed, and writes the report.
 //
-// Seeds are the outer loop and contestants the inner one, so a machine that slows down over hours slows all of them. Each
-// training that is done is kept (compareTrial.ts): a second call with --resume finds it and goes on with the next.
+// Seeds are the outer loop and contestants the inner one, so a machine that slows down over hours slows all of them, and there
+// is a report after each seed. Each training that is done is kept (compareTrial.ts): a second call with --resume finds it and goes on with the next.
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { Loader, openCorpus, splitDocuments, type TokenStream } from '../data/index.ts'
-import { configFile, type ModelConfig } from '../model/index.ts'
+import { configFile, flopsPerToken, type ModelConfig } from '../model/index.ts'
 import { Tokenizer } from '../tokenizer/index.ts'
 import { measurePaces, measurePeakGflops, type Pace, type TrialResult, type Tuned, tuneRate } from '../train/index.ts'
 import { isRecord } from '../util/index.ts'
@@ -18,10 +18,11 @@ import {
   fitConfig,
   plannedStages,
   printPlan,
+  withoutExperts,
 } from './comparePlan.ts'
 import { type Comparison, comparePaths, resumeCompareCommand, writeComparison } from './compareRequest.ts'
 import { type AblationResult, type ContestantResult, finishComparison } from './compareResults.ts'
-import { runTrial, type TrialSetting, type TrialSpec } from './compareTrial.ts'
+import { readTrial, runTrial, trialFolder, type TrialSetting, type TrialSpec } from './compareTrial.ts'
 import { bytes, count, decimals, duration } from './format.ts'
 import { listenForInterrupt } from './interrupt.ts'
 import { printJson } from './json.ts'
@@ -44,7 +45,18 @@ interface Session {
   contestants: Contestant[]
   ablated: AblatedModel[]
   streams: { train: TokenStream; heldOut: TokenStream }
+  work: Work
+}
+
+/** What is asked of one training, beside the model. */
+type TrialLength = Pick<TrialSpec, 'steps' | 'seed' | 'factor' | 'curve' | 'from' | 'keep'>
+
+/** How much there is to do and how fast it goes, in FLOPs of training. */
+interface Work {
   trainings: { done: number; planned: number }
+  flops: { done: number; planned: number }
+  /** What was trained in this session, not found done. */
+  measured: { flops: number; seconds: number }
 }
 
 /** Something stopped the work; what is done is kept. */
@@ -115,16 +127,11 @@ async function prepare(
     validation: data.validation,
     tokenizer,
   }
-  const planned = plannedStages(comparison)
-    .filter(({ stage }) => stage !== 'pace')
-    .reduce((sum, { trainings }) => sum + trainings, 0)
-  // ablations stand beside the unchanged model, which may have been trained already
-  const again = request.ablate.length > 0 && request.ablateSteps === request.steps ? request.ablateSeeds : 0
   return {
     ...{ comparison, flags, terminal, signal, setting, streams: data },
     contestants: contestantsOf(comparison, config),
     ablated: ablatedModels(request, config),
-    trainings: { done: 0, planned: planned + again },
+    work: workOf(comparison),
   }
 }
 
@@ -133,7 +140,6 @@ async function compareAll(session: Session): Promise<void> {
   const { request } = comparison
   const tuned = new Map<string, Tuned>()
   for (const contestant of contestants) tuned.set(contestant.name, await tune(session, contestant))
-  const factorOf = (name: string): number => tuned.get(name)!.factor
   const paces = await pacesOf(
     session,
     'pace',
@@ -146,29 +152,31 @@ async function compareAll(session: Session): Promise<void> {
     trials: [],
     shorter: [],
   }))
-  const seeds = seedsOf(request.seed, request.seeds)
-  for (const seed of seeds) {
-    for (const result of results) {
-      result.trials.push(
-        await train(session, result, { steps: request.steps, seed, factor: result.tuned.factor, curve: true }),
-      )
-    }
-  }
-  const [sparse] = results
-  for (const seed of seeds) {
-    for (const share of request.horizons) {
-      const steps = Math.max(1, Math.round(share * request.steps))
-      sparse.shorter.push(await train(session, sparse, { steps, seed, factor: factorOf('moe'), curve: false }))
-    }
-  }
   const finish = (ablations: AblationResult[]) =>
     finishComparison({ comparison, results, ablations, streams, out: flags.out })
-  // a long list of ablations follows: what is known so far can be looked at meanwhile
-  if (session.ablated.length > 0) finish([])
+  for (const seed of seedsOf(request.seed, request.seeds)) {
+    await trainSeed(session, results, seed)
+    // what is known so far can be looked at while the rest goes on
+    finish([])
+  }
   const { report, summary, lines } = finish(await ablate(session, results))
   if (flags.json) printJson({ event: 'done', run: comparison.name, report, ...summary })
   terminal.line()
   for (const line of lines) terminal.line(line)
+}
+
+/** Everybody at full length for one seed, and the sparse model's shorter trainings. */
+async function trainSeed(session: Session, results: ContestantResult[], seed: number): Promise<void> {
+  const { request } = session.comparison
+  for (const result of results) {
+    const { factor } = result.tuned
+    result.trials.push(await train(session, result, { steps: request.steps, seed, factor, curve: true }))
+  }
+  const [sparse] = results
+  for (const share of request.horizons) {
+    const steps = Math.max(1, Math.round(share * request.steps))
+    sparse.shorter.push(await train(session, sparse, { steps, seed, factor: sparse.tuned.factor, curve: false }))
+  }
 }
 
 /** The contestant's own learning rate. */
@@ -178,36 +186,73 @@ async function tune(session: Session, contestant: Contestant): Promise<Tuned> {
     const trial = await train(session, contestant, { steps: tuneSteps, seed: seed + tuneSeed, factor, curve: false })
     return trial.finalBitsPerByte
   })
-  session.trainings.planned += Math.max(0, tuned!.tried.length - grid.length)
+  const added = Math.max(0, tuned!.tried.length - grid.length)
+  session.work.trainings.planned += added
+  session.work.flops.planned += added * trainingFlops(session.comparison, contestant.config, tuneSteps)
   return tuned!
 }
 
 /** Trains one model to the end, showing it. @throws Stopped */
 async function train(
   session: Session,
-  { name, label, config }: { name: string; label: string; config: ModelConfig },
-  length: Pick<TrialSpec, 'steps' | 'seed' | 'factor' | 'curve' | 'from' | 'keep'>,
+  model: { name: string; label: string; config: ModelConfig },
+  length: TrialLength,
 ): Promise<TrialResult> {
-  const { comparison, terminal, setting, signal, trainings, flags } = session
-  const { learningRate, matrixLearningRate } = comparison.preset
+  const { comparison, terminal, setting, signal, work, flags } = session
   const { factor, steps, seed } = length
   if (signal.aborted) throw new Stopped()
-  const rates = { learningRate: learningRate * factor, matrixLearningRate: matrixLearningRate * factor }
-  const spec: TrialSpec = { contestant: name, config, ...length, ...rates }
+  const { label } = model
   const title = `${label}, seed ${seed}, ${count(steps)} steps, rates x ${Number(factor.toPrecision(3))}`
   const stage = startStage(terminal, title)
-  trainings.done++
-  const trial = await runTrial(spec, setting, {
+  const began = performance.now()
+  let stepped = 0
+  const trial = await runTrial(specOf(session, model, length), setting, {
     signal,
-    onStep: ({ step, lossBitsPerByte, tokensPerSecond }) =>
-      stage.update(`step ${count(step)}  ${decimals(lossBitsPerByte)} bits/byte  ${count(tokensPerSecond)} tok/s`),
+    onStep({ step, lossBitsPerByte, tokensPerSecond }) {
+      stepped++
+      stage.update(`step ${count(step)}  ${decimals(lossBitsPerByte)} bits/byte  ${count(tokensPerSecond)} tok/s`)
+    },
   })
   if (trial === undefined) throw new Stopped()
-  const place = `${trainings.done} of ${trainings.planned}`
-  stage.done(`${decimals(trial.finalBitsPerByte, 4)} bits/byte, ${duration(trial.secondsPerStep * steps)} (${place})`)
+  const flops = (ofSteps: number): number => trainingFlops(comparison, model.config, ofSteps)
+  work.trainings.done++
+  work.flops.done += flops(steps)
+  if (stepped > 0) {
+    work.measured.flops += flops(stepped)
+    work.measured.seconds += (performance.now() - began) / 1000
+  }
+  stage.done(`${decimals(trial.finalBitsPerByte, 4)} bits/byte, ${placeIn(work)}`)
   const { curve: _, ...figures } = trial
   if (flags.json) printJson({ event: 'training', ...figures })
   return trial
+}
+
+function workOf(comparison: Comparison): Work {
+  const { request, config } = comparison
+  const stages = plannedStages(comparison).filter(({ stage }) => stage !== 'pace')
+  // ablations stand beside the unchanged model, which was trained already if it has as many steps
+  const again = request.ablate.length > 0 && request.ablateSteps === request.steps ? request.ablateSeeds : 0
+  const trainings = stages.reduce((sum, stage) => sum + stage.trainings, again)
+  const flops = stages.reduce(
+    (sum, stage) => sum + stage.trainings * trainingFlops(comparison, stage.config, stage.steps),
+    again * trainingFlops(comparison, config, request.steps),
+  )
+  return {
+    trainings: { done: 0, planned: trainings },
+    flops: { done: 0, planned: flops },
+    measured: { flops: 0, seconds: 0 },
+  }
+}
+
+function trainingFlops({ request, preset }: Comparison, config: ModelConfig, steps: number): number {
+  return steps * request.batch * request.context * preset.accumulation * flopsPerToken(config, request.context)
+}
+
+/** `3 of 27, about 41 min left`. */
+function placeIn({ trainings, flops, measured }: Work): string {
+  const left = ((flops.planned - flops.done) * measured.seconds) / measured.flops
+  const time = Number.isFinite(left) && left > 1 ? `, about ${duration(left)} left` : ''
+  return `${trainings.done} of ${trainings.planned}${time}`
 }
 
 /** Ablations, each beside the unchanged model of equal steps. */
@@ -225,12 +270,38 @@ async function ablate(session: Session, results: ContestantResult[]): Promise<Ab
     const base = await train(session, sparse, { steps: ablateSteps, seed, factor, curve: true })
     for (const result of done) {
       result.baseTrials.push(base)
-      const model = { name: result.name, label: result.name, config: result.config }
-      const before = Math.round((result.upcycleAfter ?? 0) * ablateSteps)
-      result.trials.push(await train(session, model, { steps: ablateSteps - before, seed, factor, curve: true }))
+      result.trials.push(await trainVariant(session, result, { steps: ablateSteps, seed, factor, curve: true }))
     }
   }
   return done
+}
+
+/** Trains an ablated model; an upcycled one in two parts. */
+async function trainVariant(session: Session, model: AblatedModel, length: TrialLength): Promise<TrialResult> {
+  const { name, config, upcycleAfter = 0 } = model
+  const own = { name, label: name, config }
+  const before = Math.round(upcycleAfter * length.steps)
+  if (before === 0) return train(session, own, length)
+  const label = `${name}: without experts`
+  const part = { name: label, label, config: withoutExperts(config) }
+  const first = { ...length, steps: before, curve: false, keep: true }
+  const rest = { ...length, steps: length.steps - before, from: specOf(session, part, first) }
+  // its checkpoint went when the second part was done
+  const isDone = readTrial(trialFolder(specOf(session, own, rest), session.setting)) !== undefined
+  if (isDone) session.work.trainings.done++
+  else await train(session, part, first)
+  return train(session, own, rest)
+}
+
+function specOf(
+  { comparison }: Session,
+  { name, config }: { name: string; config: ModelConfig },
+  length: TrialLength,
+): TrialSpec {
+  const { learningRate, matrixLearningRate } = comparison.preset
+  const { factor } = length
+  const rates = { learningRate: learningRate * factor, matrixLearningRate: matrixLearningRate * factor }
+  return { contestant: name, config, ...length, ...rates }
 }
 
 /** Seconds per step of models, in turns; measured once and kept. @throws Stopped */

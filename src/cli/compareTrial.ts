@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { configFile, type ModelConfig } from '../model/index.ts'
+import { configFile, loadModel, type Model, type ModelConfig, upcycle } from '../model/index.ts'
 import { memoryPool } from '../tensor/index.ts'
 import {
   type BatchSource,
@@ -19,7 +19,7 @@ import {
   trainModel,
   type TrialResult,
 } from '../train/index.ts'
-import { isRecord } from '../util/index.ts'
+import { isRecord, Rng } from '../util/index.ts'
 import type { CompareRequest } from './compareRequest.ts'
 import { appendMetrics, readMetrics, truncateMetrics } from './metricsLog.ts'
 import { writeAside } from './runFolder.ts'
@@ -43,8 +43,8 @@ export interface TrialSpec {
   curve: boolean
   /** Keep the checkpoint. */
   keep?: boolean
-  /** A finished training to begin from (an upcycled model), by its id. */
-  from?: string
+  /** A finished training without experts whose checkpoint was kept: this one begins with its weights, upcycled. */
+  from?: TrialSpec
 }
 
 /** What all trainings share. */
@@ -99,11 +99,12 @@ export async function runTrial(
 ): Promise<TrialResult | undefined> {
   const { request } = setting
   const folder = trialFolder(spec, setting)
+  const checkpoint = checkpointFolder(folder)
   const done = readTrial(folder)
-  if (done) return done
+  if (done && (!spec.keep || existsSync(checkpoint))) return done
   mkdirSync(folder, { recursive: true })
   const metricsPath = join(folder, 'metrics.jsonl')
-  const checkpoint = checkpointFolder(folder)
+  const resume = existsSync(join(checkpoint, 'training_state.json'))
   const summary = await trainModel({
     config: spec.config,
     training: {
@@ -120,11 +121,12 @@ export async function runTrial(
       evalBatches: request.evalBatches,
       checkpointMinutes,
     },
-    loader: setting.loader(spec.seed),
+    initial: spec.from && !resume ? upcycled(spec, setting) : undefined,
+    loader: await loaderOf(spec, setting),
     validation: setting.validation,
     tokenizer: setting.tokenizer,
     runFolder: folder,
-    resume: existsSync(join(checkpoint, 'training_state.json')),
+    resume,
     signal,
     onStart: ({ resumedFromStep }) => truncateMetrics(metricsPath, resumedFromStep),
     onStep(metrics) {
@@ -158,8 +160,28 @@ export async function runTrial(
     skippedSteps: summary.skippedSteps,
   }
   writeAside(join(folder, 'trial.json'), `${JSON.stringify(result, null, 1)}\n`)
-  if (!spec.keep) rmSync(checkpoint, { recursive: true, force: true })
+  // what it began from is of no more use
+  for (const each of [spec, spec.from]) if (each && (each !== spec || !spec.keep)) removeCheckpoint(each, setting)
   return result
+}
+
+function removeCheckpoint(spec: TrialSpec, setting: TrialSetting): void {
+  rmSync(checkpointFolder(trialFolder(spec, setting)), { recursive: true, force: true })
+}
+
+/** The weights that a training begins with, from those of the one without experts. */
+function upcycled({ config, from, seed }: TrialSpec, setting: TrialSetting): Model {
+  const dense = loadModel(checkpointFolder(trialFolder(from!, setting)))
+  const { num_experts: experts, top_k_experts: topK, moe_intermediate_size: width } = config
+  return upcycle(dense, `experts=${experts},top-k=${topK},expert-width=${width}`, { rng: new Rng(seed) })
+}
+
+/** Batches of a seed, beyond those that the training it begins from has seen. */
+async function loaderOf({ seed, from }: TrialSpec, setting: TrialSetting): Promise<BatchSource> {
+  const loader = setting.loader(seed)
+  const seen = (from?.steps ?? 0) * setting.accumulation
+  for (let i = 0; i < seen; i++) await loader.next()
+  return loader
 }
 
 /** Validations on the way; the one at the end is known from the summary. */

@@ -114,7 +114,7 @@ function stageRequest(flags: LengthenFlags, { before, stage, context }: Omit<Sta
   const pick = (values: number[] | undefined): number | undefined => values?.[values.length === 1 ? 0 : stage]
   const steps = pick(flags.steps)
   const factor = flags.lr === undefined ? 1 : flags.lr / had.matrixLearningRate
-  const isMuon = had.optimizer === 'muon'
+  const isMuon = had.optimizer !== 'adamw'
   return {
     ...had,
     ...(flags.data === undefined ? {} : { data: flags.data.map((path) => resolve(path)), dataRoot: undefined }),

@@ -97,7 +97,7 @@ function trainingFacts({ record: { request } }: Run, summary: Summary): Facts {
 /** AdamW has a rate of its own beside Muon, for what Muon does not update. */
 function peakRates({ optimizer, matrixLearningRate, learningRate }: RunRequest): Facts {
   const adamw: Facts = [['peak rate, AdamW', learningRate.toPrecision(3)]]
-  return optimizer === 'muon' ? [['peak rate, Muon', matrixLearningRate.toPrecision(3)], ...adamw] : adamw
+  return optimizer !== 'adamw' ? [['peak rate, Muon', matrixLearningRate.toPrecision(3)], ...adamw] : adamw
 }
 
 function machineFacts(summary: Summary): Facts {

@@ -66,8 +66,8 @@ export function addTrain(program: Command): void {
     .option('--lr <x>', "peak learning rate (of Muon's matrices, under muon; the rest follows)", positiveNumber('--lr'))
     .option(
       '--optimizer <name>',
-      'muon (attention and dense MLP; AdamW for the rest) or adamw (default: muon)',
-      oneOf('--optimizer', ['muon', 'adamw']),
+      'muon (attention and dense MLP; AdamW for the rest), muon-all (experts too) or adamw (default: muon)',
+      oneOf('--optimizer', ['muon', 'muon-all', 'adamw']),
     )
     .option('--dtype <name>', 'arithmetic: bf16 or f32 (default: bf16)', oneOf('--dtype', ['bf16', 'f32']))
     .option('--checkpoint-every <n>', 'steps between saves (default: by time)', wholeNumber('--checkpoint-every'))

@@ -46,7 +46,7 @@ export interface TrainFlags {
   context?: number
   vocab?: number
   lr?: number
-  optimizer?: 'muon' | 'adamw'
+  optimizer?: RunRequest['optimizer']
   dtype?: 'bf16' | 'f32'
   checkpointEvery?: number
   keepCheckpoints?: boolean
@@ -168,7 +168,7 @@ function freshRequest(flags: TrainFlags, chosen: Preset): RunRequest {
   const optimizer = flags.optimizer ?? 'muon'
   // under Muon --lr is the rate of matrices and the others keep their ratio to it
   const factor = flags.lr === undefined ? 1 : flags.lr / chosen.matrixLearningRate
-  const isMuon = optimizer === 'muon'
+  const isMuon = optimizer !== 'adamw'
   return {
     data: (flags.data ?? []).map((path) => resolve(path)),
     dataRoot: flags.data === undefined && flags.world === undefined ? nodeModulesRoot() : undefined,

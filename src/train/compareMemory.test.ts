@@ -3,7 +3,7 @@ import { Decoder, denseTwin, preset } from '../model/index.ts'
 import { Optimizer } from '../nn/index.ts'
 import { memoryUse } from './compareMemory.ts'
 
-test.each(['muon', 'adamw'] as const)('memory under %s is that of the arrays that are made', (kind) => {
+test.each(['muon', 'muon-all', 'adamw'] as const)('memory under %s is that of the arrays that are made', (kind) => {
   const { config, time } = preset('micro')
   for (const each of [config, denseTwin(config, time)]) {
     const { weights } = new Decoder(each)

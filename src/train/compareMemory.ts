@@ -5,16 +5,17 @@
 //
 // Activations, and the packed bf16 forms of weights that products read, depend on the implementation and are not counted.
 import { accountFor, type ModelConfig } from '../model/index.ts'
+import type { TrainingOptions } from './types.ts'
 
 export interface MemoryUse {
   file: number
   training: number
 }
 
-/** Muon takes the matrices that every token meets (nn/optim/optimizer.ts). */
-export function memoryUse(config: ModelConfig, optimizer: 'muon' | 'adamw'): MemoryUse {
+/** What Muon takes: nn/optim/optimizer.ts. */
+export function memoryUse(config: ModelConfig, optimizer: TrainingOptions['optimizer']): MemoryUse {
   const { total, parts } = accountFor(config).parameters
   const matrices = parts.attention.total + parts['dense MLPs'].total + parts['per-layer gates'].total
-  const underMuon = optimizer === 'muon' ? matrices : 0
+  const underMuon = { adamw: 0, muon: matrices, 'muon-all': matrices + parts.experts.total }[optimizer]
   return { file: 2 * total, training: 8 * total + 4 * underMuon + 8 * (total - underMuon) }
 }

@@ -8,8 +8,9 @@
 //   shared    without the dense MLP that every token meets; the experts get its width
 //   capacity  1, 1.25 and 2 times the even load, what is over is dropped; the base drops nothing
 //   choice    experts choose tokens
-//   upcycle   a dense model trained for half of the tokens, then made sparse (Komatsuzaki et al. 2022)
-import { type ModelConfig } from '../model/index.ts'
+//   upcycle   the model without its experts for half of the tokens, then with them (Komatsuzaki et al. 2022), each half a
+//             whole schedule
+import type { ModelConfig } from '../model/index.ts'
 
 /** Names that --ablate takes. */
 export const ablations = ['balance', 'z', 'top-k', 'experts', 'shared', 'capacity', 'choice', 'upcycle'] as const
@@ -21,7 +22,7 @@ export interface Variant {
   name: string
   /** The change, for `withRouting`. */
   routing: string
-  /** Train a dense model for this share of the tokens first, and make the sparse one of it. */
+  /** Train without experts for this share of the tokens first, and make the sparse model of that. */
   upcycleAfter?: number
 }
 
@@ -60,6 +61,7 @@ export function variantsOf(ablation: Ablation, config: ModelConfig): Variant[] {
     case 'choice':
       return [variant('experts choose', 'choice=expert')]
     case 'upcycle':
-      return [{ ...variant('upcycled', ''), upcycleAfter: 0.5 }]
+      // the dense model is the sparse one without its experts, which take their units from its MLP
+      return width <= shared ? [{ ...variant('upcycled', ''), upcycleAfter: 0.5 }] : []
   }
 }

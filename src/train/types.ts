@@ -55,8 +55,11 @@ export interface TrainingOptions {
   time: number
   /** Micro-batches a step. Default 1. */
   accumulation: number
-  /** 'muon': Muon for attention and dense MLP, AdamW for the rest; 'adamw': AdamW for all. Default 'muon'. */
-  optimizer: 'muon' | 'adamw'
+  /**
+   * 'muon': Muon for attention and dense MLP, AdamW for the rest; 'muon-all': Muon for experts too; 'adamw': AdamW for all.
+   * Default 'muon'.
+   */
+  optimizer: 'muon' | 'muon-all' | 'adamw'
   /** Peak learning rate of matrices under Muon. Default 0.02. */
   matrixLearningRate: number
   /** Peak learning rate under AdamW. Default 0.006. */

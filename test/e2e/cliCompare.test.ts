@@ -97,7 +97,6 @@ describe('pollux compare', () => {
       },
     })
     expect(stopped.code).toBe(130)
-    expect(existsSync(join(folder, 'runs/again/compare.html'))).toBe(false)
     const before = readdirSync(join(folder, 'runs/again/trials'))
     const done = before.filter((name) => existsSync(join(folder, 'runs/again/trials', name, 'trial.json')))
     expect(done.length).toBeGreaterThanOrEqual(9)
@@ -116,17 +115,21 @@ describe('pollux compare', () => {
   })
 
   it('adds ablations to what is there', async () => {
-    const more = ['--ablate', 'balance,top-k', '--ablate-seeds', '1', '--ablate-steps', '6', '--no-total', '--json']
+    const more = ['--ablate', 'balance,top-k,upcycle', '--ablate-seeds', '1', '--ablate-steps', '6', '--no-total', '--json']
     const { code, stderr, objects } = await pollux(['compare', '--resume', '--run', 'first', ...more], { cwd: folder })
     expect([code, stderr]).toEqual([0, ''])
     const { ablations } = objects().at(-1) as unknown as { ablations: { name: string; flopsRatio: number }[] }
     expect(ablations.map(({ name }) => name)).toEqual([
       ...['no balance', 'auxiliary loss', 'bias', 'bias, sigmoid'],
-      ...['top 1 of 2', 'top 2 of 4', 'top 4 of 8', 'top 8 of 16'],
+      ...['top 1 of 2', 'top 2 of 4', 'top 4 of 8', 'top 8 of 16', 'upcycled'],
     ])
     // a router of more experts costs more, and no more than that
     for (const { flopsRatio } of ablations) expect(Math.abs(flopsRatio - 1)).toBeLessThan(0.06)
     expect(readFileSync(join(folder, 'runs/first/compare.html'), 'utf8')).toContain('<h2>Ablations</h2>')
+    // the first part of an upcycled model is kept until the second has begun with it, and no longer
+    const parts = readdirSync(join(folder, 'runs/first/trials')).filter((name) => name.startsWith('upcycled'))
+    expect(parts).toHaveLength(2)
+    for (const name of parts) expect(existsSync(join(folder, 'runs/first/trials', name, 'checkpoint'))).toBe(false)
   })
 })
 

@@ -125,6 +125,7 @@ function verdictSection({ verdicts, contestants }: ComparePage): Html {
         row('FLOPs to its loss', (each) => interval(each.flops)),
         row('seconds to its loss', (each) => interval(each.seconds)),
         row('read from', (each) => each.method),
+        row('bytes in training', (each) => `${decimals(memoryRatio(contestants, each), 2)} times`),
       ],
     )}
     ${outside.map(
@@ -135,6 +136,11 @@ function verdictSection({ verdicts, contestants }: ComparePage): Html {
         </p>`,
     )}
   </section>`
+}
+
+/** Bytes that the sparse model takes in training over those of the other. */
+function memoryRatio([sparse, ...others]: readonly ContestantRow[], { against }: Verdict): number {
+  return sparse.memory.training / others.find(({ name }) => name === against)!.memory.training
 }
 
 function modelSection({ contestants }: ComparePage): Html {

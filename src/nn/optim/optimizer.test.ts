@@ -115,15 +115,19 @@ test('the global norm is that of all gradients in one vector, and clipping bring
   expect(clipFactor(100, 0)).toBe(1)
 })
 
-test('Muon takes the matrices every token meets and AdamW the experts', () => {
+test('Muon takes the matrices every token meets, and the experts only if it is to take all', () => {
   const rng = new Rng(4)
   const weights = [matrixWeight('m', [4, 6], 'matrix'), gatedExpertsWeight('experts', 3, 2, 5)]
-  const updated = (rates: { learningRate: number; matrixLearningRate: number }): boolean[] => {
+  const updated = (
+    rates: { learningRate: number; matrixLearningRate: number },
+    kind: 'muon' | 'muon-all' = 'muon',
+  ): boolean[] => {
     randomise(weights, rng)
     const before = weights.map(({ parameter }) => parameter.data.slice())
-    new Optimizer(weights, { kind: 'muon', weightDecay: 0, compute: 'f32' }).update({ ...rates, gradScale: 1 })
+    new Optimizer(weights, { kind, weightDecay: 0, compute: 'f32' }).update({ ...rates, gradScale: 1 })
     return weights.map(({ parameter }, i) => parameter.data.some((x, j) => x !== before[i][j]))
   }
   expect(updated({ learningRate: 0, matrixLearningRate: 0.1 })).toEqual([true, false])
   expect(updated({ learningRate: 0.1, matrixLearningRate: 0 })).toEqual([false, true])
+  expect(updated({ learningRate: 0, matrixLearningRate: 0.1 }, 'muon-all')).toEqual([true, true])
 })

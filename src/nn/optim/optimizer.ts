@@ -1,7 +1,8 @@
 // The optimiser of a model: Muon for the hidden matrices every token meets and AdamW for the rest, or AdamW for all.
 //
 // Experts are under AdamW: those of `nano` are 288 matrices whose Newton-Schulz products took a third of a step, and at
-// equal seconds that lost (docs/LOG.md, 2026-11-24: optimiser and learning rates of nano).
+// equal seconds that lost (docs/LOG.md, 2026-11-24: optimiser and learning rates of nano). 'muon-all' gives Muon the experts
+// too: a comparison per token with dense models, whose MLPs are all under Muon, needs it.
 import type { Compute } from '../../native/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import type { Role, Weight } from '../weight.ts'
@@ -9,7 +10,7 @@ import { AdamW } from './adamw.ts'
 import { Muon } from './muon.ts'
 
 export interface OptimizerOptions {
-  kind: 'muon' | 'adamw'
+  kind: 'muon' | 'muon-all' | 'adamw'
   /** Decoupled decay of matrices and router; tables, norms, scales and biases are never decayed. */
   weightDecay: number
   /** Arithmetic of Newton-Schulz. */
@@ -35,7 +36,8 @@ export class Optimizer {
 
   constructor(weights: Weight[], { kind, weightDecay, compute = 'bf16' }: OptimizerOptions) {
     const decay = ({ role }: Weight): number => (decayed.has(role) ? weightDecay : 0)
-    const byMuon = (weight: Weight): boolean => kind === 'muon' && weight.role === 'matrix'
+    const byMuon = ({ role }: Weight): boolean =>
+      kind !== 'adamw' && (role === 'matrix' || (role === 'experts' && kind === 'muon-all'))
     this.weights = weights
     this.#muon = new Muon(weights.filter(byMuon), { weightDecay: decay, compute })
     this.#adamw = new AdamW(
