@@ -99,7 +99,11 @@ export function addCompare(program: Command): void {
     .option('--batch <n>', 'sequences a batch', wholeNumber('--batch', 1, 65536))
     .option('--context <n>', 'tokens a sequence', wholeNumber('--context', 2, 1048576))
     .option('--vocab <n>', 'tokens of the vocabulary', wholeNumber('--vocab', 280, 1048576))
-    .option('--optimizer <name>', 'muon, muon-all (experts too) or adamw (default: muon)', oneOf('--optimizer', ['muon', 'muon-all', 'adamw']))
+    .option(
+      '--optimizer <name>',
+      'muon, muon-all (experts too) or adamw (default: muon)',
+      oneOf('--optimizer', ['muon', 'muon-all', 'adamw']),
+    )
     .option('--dtype <name>', 'arithmetic: bf16 or f32 (default: bf16)', oneOf('--dtype', ['bf16', 'f32']))
     .option('--evals <n>', 'validations of a full training (default: 12)', wholeNumber('--evals', 1, 1000))
     .option('--eval-batches <n>', 'batches of a validation (default: 16)', wholeNumber('--eval-batches', 1, 4096))

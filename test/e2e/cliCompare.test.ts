@@ -115,7 +115,16 @@ describe('pollux compare', () => {
   })
 
   it('adds ablations to what is there', async () => {
-    const more = ['--ablate', 'balance,top-k,upcycle', '--ablate-seeds', '1', '--ablate-steps', '6', '--no-total', '--json']
+    const more = [
+      '--ablate',
+      'balance,top-k,upcycle',
+      '--ablate-seeds',
+      '1',
+      '--ablate-steps',
+      '6',
+      '--no-total',
+      '--json',
+    ]
     const { code, stderr, objects } = await pollux(['compare', '--resume', '--run', 'first', ...more], { cwd: folder })
     expect([code, stderr]).toEqual([0, ''])
     const { ablations } = objects().at(-1) as unknown as { ablations: { name: string; flopsRatio: number }[] }
