@@ -63,11 +63,11 @@ function incompleteBeta(x: number, a: number, b: number): number {
 
 /**
  * The continued fraction 1 / (1 + d1/(1 + d2/(1 + ...))) of the incomplete beta function (DLMF 8.17.22), evaluated from
- * its tail: 200 terms are plenty for arguments on the convergent side.
+ * its tail: 100 terms are plenty for arguments on the convergent side.
  */
 function betaFraction(x: number, a: number, b: number): number {
   let value = 1
-  for (let term = 200; term >= 1; term--) {
+  for (let term = 100; term >= 1; term--) {
     const m = term >> 1
     const d =
       term % 2 === 0
