@@ -25,7 +25,7 @@ Keys of --routing (docs/decisions/011-routing.md says what each does):
   experts=N  top-k=K  expert-width=N    experts of a layer (0: a dense model), those of a token, and their width
   shared=off|N                          width of the dense MLP beside the experts
   choice=token|expert|round-robin       rows choose; experts choose (in training only); nobody does (for benches)
-  score=softmax|sigmoid  renormalise=on|off  expert-scale=on|off  groups=N  top-groups=N
+  score=softmax|sigmoid  renormalise=on|off  expert-scale=on|off  norm-first=on|off  groups=N  top-groups=N
   capacity=X  drop=probability|position most rows of an expert, as a multiple of its share; 0: any number
   balance=aux|bias|quantile|sinkhorn|none  aux=X  aux-scope=sequence|batch|global  z=X  bias-rate=X  bias-until=X
   jitter=X  warmup=X  warmup-by=uniform|temperature|balance

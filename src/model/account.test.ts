@@ -5,12 +5,15 @@ import { parseConfig } from './config.ts'
 import { Decoder } from './decoder.ts'
 import { type ConfigName, configNames, namedConfig } from './namedConfigs.ts'
 import { preset } from './presets.ts'
+import { withRouting } from './routingSpec.ts'
 
 const micro = preset('micro').config
 
 describe('parameters', () => {
   test.each([
     ['micro', micro],
+    ['without a dense MLP', withRouting(micro, 'shared=off')],
+    ['without learned factors of experts', withRouting(micro, 'expert-scale=off,balance=bias')],
     ['keys as values', parseConfig({ ...micro, attention_k_eq_v: true, global_head_dim: 32, enable_moe_block: false })],
     [
       'per-layer inputs and shared keys',

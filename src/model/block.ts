@@ -6,6 +6,7 @@
 //   x2  = x1 + post_ff(d + e)                                 without experts: x1 + post_ff(Mlp(pre_ff(x1)))
 //                                                             without a dense branch, experts in the place of its MLP:
 //                                                             x1 + post_ff(Experts(pre_ff(x1), Router(x1)))
+// With `routing.norm_first` the norm after the experts is of each expert's output, and weights come after it.
 //   out = (x2 + PerLayerGate(x2)) * layer_scalar              the gate where the model has per-layer inputs
 //
 // A routing variant is another Router. Sums ride on the norms (`residual`), so no pass over the stream is spent on them.
@@ -24,7 +25,7 @@ import {
   TopKRouter,
 } from '../nn/index.ts'
 import type { Weight } from '../nn/index.ts'
-import { scale } from '../ops/index.ts'
+import { add, scale } from '../ops/index.ts'
 import type { Dtype, Tensor } from '../tensor/index.ts'
 import type { LayerType, ModelConfig } from './config.ts'
 import { families } from './family.ts'
@@ -66,6 +67,8 @@ interface SparseBranch {
   experts: Experts
   /** Norms that there are beside a dense branch only: its own after it, and those around the experts. */
   beside: { densePostNorm: Norm; preNorm: Norm; postNorm: Norm } | null
+  /** Outputs are normalised one by one, before their weights. */
+  normFirst: boolean
 }
 
 export class Block {
@@ -114,6 +117,7 @@ export class Block {
             preNorm: norm('pre_feedforward_layernorm_2'),
             postNorm: norm('post_feedforward_layernorm_2'),
           },
+          normFirst: config.routing.norm_first,
         }
       : null
     this.postFeedforwardNorm = norm('post_feedforward_layernorm', true)
@@ -145,27 +149,33 @@ export class Block {
     const normed_RD = this.inputNorm.forward(x_RD, { outDtype: activation })
     const { output: attended_RD, keyValues } = this.attention.forward(normed_RD, context, shared)
     const x1_RD = this.postAttentionNorm.forward(attended_RD, { residual: x_RD, outDtype: residual })
-    const { mixed, routing } = this.feedForward(x1_RD, context)
-    let x2_RD = this.postFeedforwardNorm.forward(mixed, { residual: x1_RD, outDtype: residual })
+    const { output, routing } = this.feedForward(x1_RD, context)
+    let x2_RD = output
     if (this.perLayer && perLayer) x2_RD = this.perLayer.forward(x2_RD, perLayer, residual)
     return { output: this.layerScalar === 1 ? x2_RD : scale(x2_RD, this.layerScalar), routing, keyValues }
   }
 
-  /** The dense and the sparse branch, summed, before the last norm. */
-  private feedForward(x1_RD: Tensor, context: BlockContext): { mixed: Tensor; routing: Routing | null } {
-    const outDtype = context.activation
+  /** x1 and what the dense and the sparse branch add to it. */
+  private feedForward(x1_RD: Tensor, context: BlockContext): { output: Tensor; routing: Routing | null } {
+    const { activation: outDtype, residual } = context
+    const addTo = (mixed_RD: Tensor): Tensor =>
+      this.postFeedforwardNorm.forward(mixed_RD, { residual: x1_RD, outDtype: residual })
     const normed_RD = this.preFeedforwardNorm.forward(x1_RD, { outDtype })
-    if (!this.sparse) return { mixed: this.mlp!.forward(normed_RD), routing: null }
-    const { router, experts, beside } = this.sparse
+    if (!this.sparse) return { output: addTo(this.mlp!.forward(normed_RD)), routing: null }
+    const { router, experts, beside, normFirst } = this.sparse
     if (!this.mlp || !beside) {
       const routing = router.forward(x1_RD, context)
-      return { mixed: experts.forward(normed_RD, routing), routing }
+      if (!normFirst) return { output: addTo(experts.forward(normed_RD, routing)), routing }
+      const options = { norm: this.postFeedforwardNorm, outDtype: residual }
+      return { output: add(x1_RD, experts.forward(normed_RD, routing, options)), routing }
     }
     const dense_RD = this.mlp.forward(normed_RD)
     const routing = router.forward(x1_RD, context)
-    const sparse_RD = experts.forward(beside.preNorm.forward(x1_RD, { outDtype }), routing)
+    const input_RD = beside.preNorm.forward(x1_RD, { outDtype })
+    const sparse_RD = experts.forward(input_RD, routing, normFirst ? { norm: beside.postNorm } : {})
     const d_RD = beside.densePostNorm.forward(dense_RD)
-    return { mixed: beside.postNorm.forward(sparse_RD, { residual: d_RD }), routing }
+    const mixed_RD = normFirst ? add(d_RD, sparse_RD) : beside.postNorm.forward(sparse_RD, { residual: d_RD })
+    return { output: addTo(mixed_RD), routing }
   }
 }
 

@@ -32,6 +32,7 @@ export function routingField(given: Given, sizes: Sizes): RoutingConfig {
     score,
     renormalise: flag(source, 'renormalise', implied.renormalise),
     expert_scale: flag(source, 'expert_scale'),
+    norm_first: flag(source, 'norm_first'),
     groups: whole(source, 'groups'),
     top_groups: whole(source, 'top_groups'),
     capacity: within(source, 'capacity', 0, 1e6),
@@ -101,7 +102,11 @@ function word<Key extends keyof Words>(source: Given, key: Key, fallback?: Routi
   throw new ConfigError(`routing.${key}`, `one of ${words.join(', ')}`, value)
 }
 
-function flag(source: Given, key: 'renormalise' | 'expert_scale', fallback = defaultRouting[key]): boolean {
+function flag(
+  source: Given,
+  key: 'renormalise' | 'expert_scale' | 'norm_first',
+  fallback = defaultRouting[key],
+): boolean {
   return boolean({ [`routing.${key}`]: source[key] }, `routing.${key}`, fallback)
 }
 

@@ -6,11 +6,15 @@ import { Rng } from '../util/index.ts'
 import { parseConfig, type ModelConfig } from './config.ts'
 import { Decoder, type ForwardOptions } from './decoder.ts'
 import { preset } from './presets.ts'
+import { withRouting } from './routingSpec.ts'
 
 const micro = preset('micro').config
 const exact: ForwardOptions = { compute: 'f32', residual: 'f32' }
 const variants: [string, ModelConfig][] = [
   ['sparse', micro],
+  ['experts in place of the dense MLP', withRouting(micro, 'shared=off')],
+  ['norm first, in its place', withRouting(micro, 'shared=off,top-k=1')],
+  ['norm first, beside it', withRouting(micro, 'norm-first=on,score=sigmoid,renormalise=off')],
   ['dense', parseConfig({ ...micro, enable_moe_block: false })],
   [
     'keys-are-values',

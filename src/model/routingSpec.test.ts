@@ -30,10 +30,11 @@ describe('what is not said follows', () => {
     expect(withRouting(changed('balance=bias'), 'balance=aux').router_aux_loss_coef).toBe(0.01)
   })
 
-  test('one expert a token is not renormalised unless told', () => {
-    expect(changed('top-k=1').routing.renormalise).toBe(false)
-    expect(changed('top-k=1,renormalise=on').routing.renormalise).toBe(true)
-    expect(changed('top-k=2').routing.renormalise).toBe(true)
+  test('one expert a token keeps the size of its weight unless told', () => {
+    expect(changed('top-k=1').routing).toMatchObject({ renormalise: false, norm_first: true })
+    expect(changed('top-k=1,renormalise=on').routing).toMatchObject({ renormalise: true, norm_first: true })
+    expect(changed('top-k=1,norm-first=off').routing).toMatchObject({ renormalise: false, norm_first: false })
+    expect(changed('top-k=2').routing).toEqual(base.routing)
   })
 
   test('expert choice and round robin need no balance', () => {

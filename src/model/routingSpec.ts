@@ -7,7 +7,7 @@
 //   aux, z                           weights of the balance loss and of the z-loss
 //
 // What is not said keeps its value, or follows: without `aux` a rule other than balance=aux has no balance loss; the one
-// weight of top-k=1 is not renormalised unless told, since it would always be 1 and teach the router nothing.
+// weight of top-k=1 is neither renormalised nor undone by a norm unless told, since it would teach the router nothing.
 import { defaultRouting, routingWords } from '../nn/index.ts'
 import { didYouMean, PolluxError } from '../util/index.ts'
 import { type ModelConfig, parseConfig } from './config.ts'
@@ -48,7 +48,10 @@ export function withRouting(config: ModelConfig, text: string): ModelConfig {
   const changed: Record<string, unknown> = { ...config, enable_moe_block: true, ...fields, routing }
   if (!config.enable_moe_block) fillSizes(changed, config)
   if ((given.has('balance') || given.has('choice')) && !given.has('aux')) delete changed.router_aux_loss_coef
-  if (changed.top_k_experts === 1 && given.has('top-k') && !given.has('renormalise')) routing.renormalise = false
+  if (changed.top_k_experts === 1 && given.has('top-k')) {
+    if (!given.has('renormalise')) routing.renormalise = false
+    if (!given.has('norm-first')) routing.norm_first = true
+  }
   return parseConfig(changed)
 }
 

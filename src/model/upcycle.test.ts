@@ -37,7 +37,9 @@ const before = lossOf(dense)
 describe.each([
   ['beside the dense MLP', 'experts=4,top-k=2'],
   ['in its place', 'experts=4,top-k=2,shared=off'],
-  ['in its place, one a token', 'experts=4,top-k=1,shared=off'],
+  ['in its place, one a token', 'experts=4,top-k=1,shared=off,norm-first=off'],
+  ['in its place, each under the norm', 'experts=4,top-k=2,shared=off,norm-first=on'],
+  ['beside the dense MLP, one a token', 'experts=4,top-k=1'],
   ['in its place, sigmoid weights as they are', 'experts=4,top-k=3,shared=off,score=sigmoid,renormalise=off'],
   ['narrower, beside the dense MLP', `experts=4,top-k=2,expert-width=${width / 4}`],
 ])('experts %s', (_, routing) => {
@@ -65,6 +67,15 @@ describe.each([
     for (const { parameter } of sparse.weights) parameter.zeroGrad()
   })
 })
+
+test.each(['score=softmax', 'score=sigmoid'])(
+  'one expert a token in its place begins near the dense loss, %s',
+  (score) => {
+    const sparse = upcycle(dense, `experts=4,top-k=1,shared=off,${score}`, { rng: new Rng(2) })
+    expect(sparse.textConfig.routing).toMatchObject({ norm_first: true, renormalise: false })
+    expect(Math.abs(lossOf(sparse).loss - before.loss)).toBeLessThan(0.05)
+  },
+)
 
 test('experts together hold every unit of the dense MLP, whatever their width', () => {
   const sparse = upcycle(dense, 'experts=5,expert-width=8', { rng: new Rng(2) }) as Decoder
@@ -102,6 +113,7 @@ test.each([
   ['', 'a dense model must be given experts=N'],
   ['experts=4,shared=16', "upcycle: shared must be off or the dense MLP's 32, got 16"],
   ['experts=4,shared=off,expert-width=16', 'must be as wide as the dense MLP, 32, where no dense MLP is kept; got 16'],
+  ['experts=4,top-k=1,shared=off,expert-scale=off', 'expert-scale must be on where weights of norm-first'],
   ['experts=4,expert-width=64', 'must be as wide as the dense MLP, 32, or less; got 64'],
 ])('refuses %j', (routing, message) => {
   expect(() => upcycle(dense, routing, { rng: new Rng(0) })).toThrow(message)

@@ -5,6 +5,7 @@
 //
 //   shared off       sum of weights * Mlp(pre(x1)) = c * m        post_ff(c m) = post_ff(m): the norm undoes the factor
 //   dense MLP kept   d = norm(m), e = norm(m) (post_1 = post_2 = 1, pre_2 = pre)      post_ff(d + e) = post_ff(m)
+//   norm first       with shared off, sum of weights * post_ff(m): the learned factors bring that sum to 1
 //   narrower experts each has some of the MLP's units, and post_2 = 0: e = 0 until training has use for it
 //
 // m is the dense MLP's output, norm the RMS norm without factors; only its epsilon keeps this from being exact. The router
@@ -13,6 +14,7 @@
 import type { Experts, Mlp, Weight } from '../nn/index.ts'
 import { PolluxError, type Rng } from '../util/index.ts'
 import type { Block } from './block.ts'
+import type { Decoder } from './decoder.ts'
 import { type Model, MultimodalModel, newModel } from './multimodal.ts'
 import { withRouting } from './routingSpec.ts'
 
@@ -47,6 +49,7 @@ export function upcycle(dense: Model, routing: string, { rng, noise = 0 }: Upcyc
   copyWeights(dense, model)
   const [from, to] = [trunk(dense), trunk(model)]
   to.blocks.forEach((block, layer) => fillBlock(block, from.blocks[layer], { rng, noise }))
+  if (kept === 0) evenWeights(to)
   return model
 }
 
@@ -63,6 +66,21 @@ function copyWeights(from: Model, to: Model): void {
     const source = known.get(parameter.name)
     if (!source) continue
     parameter.data.set(source.data)
+    parameter.touch()
+  }
+}
+
+/** Makes the weights of a row sum to 1 where no norm undoes their size, as near as an untrained router's scores are even. */
+function evenWeights({ config, routers }: Decoder): void {
+  const { norm_first, renormalise, expert_scale, score } = config.routing
+  if (!norm_first || renormalise) return
+  if (!expert_scale) {
+    throw new PolluxError('upcycle: expert-scale must be on where weights of norm-first are not renormalised, got off')
+  }
+  const even = score === 'softmax' ? 1 / config.num_experts : 0.5
+  for (const { parameter } of routers.flatMap(({ weights }) => weights)) {
+    if (!parameter.name.endsWith('.per_expert_scale')) continue
+    parameter.data.fill(1 / (even * config.top_k_experts))
     parameter.touch()
   }
 }

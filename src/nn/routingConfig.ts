@@ -16,6 +16,11 @@ export interface RoutingConfig {
   renormalise: boolean
   /** A learned factor on the weights of each expert. */
   expert_scale: boolean
+  /**
+   * The norm after the experts is taken of each expert's output, before its weight, instead of their sum. A norm of the sum
+   * takes away how large the weights are; of a single expert (K = 1) that is all that its router could learn by.
+   */
+  norm_first: boolean
   /** Experts stand in so many groups, of which a row keeps the best `top_groups` (DeepSeek-V3). */
   groups: number
   top_groups: number
@@ -47,6 +52,7 @@ export const defaultRouting: Readonly<RoutingConfig> = {
   score: 'softmax',
   renormalise: true,
   expert_scale: true,
+  norm_first: false,
   groups: 1,
   top_groups: 1,
   capacity: 0,
