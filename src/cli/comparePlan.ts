@@ -40,7 +40,7 @@ export interface PlannedStage {
 /** Steps of a measurement of paces, each model: those of comparePace.ts. */
 const paceSteps = 15
 /** Model FLOP/s over the peak that a step is assumed to reach (nano was measured at 0.50 on a quiet machine). */
-const assumedUse = 0.45
+const assumedUse = 0.5
 
 /** The models that are trained in full, the sparse one first. */
 export function contestantsOf({ request }: Pick<Comparison, 'request'>, config: ModelConfig): Contestant[] {

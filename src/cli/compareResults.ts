@@ -192,7 +192,7 @@ function wordSummary({ contestants, verdicts, ablations }: CompareSummary): stri
     const step = each.seconds.mean / each.tokens.mean
     return [
       '',
-      `  sparse against ${other.label}, ${each.seeds.length} seeds, 95% intervals`,
+      `  sparse against ${other.label}, ${each.seeds.length === 1 ? 'one seed' : `${each.seeds.length} seeds, 95% intervals`}`,
       `    bits per byte at equal tokens   ${wordInterval(each.atEqualTokens, 4)}`,
       `    tokens to its final loss        ${wordInterval(each.tokens)}  (by ${each.method}${outside})`,
       `    FLOPs to its final loss         ${wordInterval(each.flops)}`,

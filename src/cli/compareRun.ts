@@ -258,6 +258,7 @@ function placeIn({ trainings, flops, measured }: Work): string {
 /** Ablations, each beside the unchanged model of equal steps. */
 async function ablate(session: Session, results: ContestantResult[]): Promise<AblationResult[]> {
   const { ablated, comparison } = session
+  if (ablated.length === 0) return []
   const { ablateSteps, ablateSeeds, seed: first } = comparison.request
   const [sparse] = results
   const { factor } = sparse.tuned

@@ -5,7 +5,7 @@
 //   z         without the z-loss
 //   top-k     1, 2, 4, 8 experts a token, as many times finer: FLOPs and weights stay
 //   experts   8 to 64 experts of the same width: FLOPs stay, weights grow
-//   shared    without the dense MLP that every token meets; the experts get its width
+//   shared    with none, a quarter or half of the dense MLP that every token meets; the experts get the rest of its width
 //   capacity  1, 1.25 and 2 times the even load, what is over is dropped; the base drops nothing
 //   choice    experts choose tokens
 //   upcycle   the model without its experts for half of the tokens, then with them (Komatsuzaki et al. 2022), each half a
@@ -29,6 +29,11 @@ export interface Variant {
 const counts = [1, 2, 4, 8] as const
 const sizes = [8, 16, 32, 64] as const
 const capacities = [1, 1.25, 2] as const
+const shares = [
+  [0, 'no shared MLP'],
+  [0.25, 'a quarter of the shared MLP'],
+  [0.5, 'half of the shared MLP'],
+] as const
 
 /** The variants of an ablation that this shape allows. */
 export function variantsOf(ablation: Ablation, config: ModelConfig): Variant[] {
@@ -52,10 +57,13 @@ export function variantsOf(ablation: Ablation, config: ModelConfig): Variant[] {
       })
     case 'experts':
       return sizes.filter((n) => n >= topK).map((n) => variant(`${n} experts`, `experts=${n}`))
-    case 'shared': {
-      const wider = width + shared / topK
-      return Number.isInteger(wider) && shared > 0 ? [variant('no shared MLP', `shared=off,expert-width=${wider}`)] : []
-    }
+    case 'shared':
+      return shares.flatMap(([share, name]) => {
+        const kept = shared * share
+        const wider = width + (shared - kept) / topK
+        if (shared === 0 || !Number.isInteger(kept) || !Number.isInteger(wider)) return []
+        return [variant(name, `shared=${kept || 'off'},expert-width=${wider}`)]
+      })
     case 'capacity':
       return capacities.map((factor) => variant(`capacity ${factor}`, `capacity=${factor}`))
     case 'choice':

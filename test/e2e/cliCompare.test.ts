@@ -156,7 +156,7 @@ describe('pollux compare --dry-run', () => {
     ]) {
       expect(stdout).toMatch(part)
     }
-    expect(stdout).toMatch(/about .* in all, at 45% of this machine's peak/)
+    expect(stdout).toMatch(/about .* in all, at 50% of this machine's peak/)
     expect(existsSync(join(folder, 'runs/unborn'))).toBe(false)
   })
 

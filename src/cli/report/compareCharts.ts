@@ -32,20 +32,23 @@ export function lossCharts(data: ComparePage): Html {
 
 /** Loss of each try against the factor on the learning rates. */
 export function tuneChart(contestants: readonly ContestantRow[]): Html {
+  const smallest = Math.min(...contestants.flatMap(({ tried }) => tried.map(({ factor }) => factor)))
+  // the axis begins at a power of two below all factors
+  const start = Math.floor(Math.log2(smallest)) - 1
   const series = contestants
     .map(({ label, tried }, i) => ({
       name: label,
       colour: `c${i}`,
       points: tried
         .filter(({ bitsPerByte }) => Number.isFinite(bitsPerByte))
-        .map(({ factor, bitsPerByte: y }) => ({ x: Math.log2(factor) + 6, y, low: y, high: y })),
+        .map(({ factor, bitsPerByte: y }) => ({ x: Math.log2(factor) - start, y, low: y, high: y })),
     }))
     .filter(({ points }) => points.length > 1)
   if (series.length === 0) return html``
   return lineChart(series, {
     xLabel: 'factor on the learning rates',
     yLabel: 'bits per byte',
-    formatX: (x) => String(Number((2 ** (x - 6)).toPrecision(2))),
+    formatX: (x) => String(Number((2 ** (x + start)).toPrecision(2))),
   })
 }
 
