@@ -106,6 +106,28 @@ void define_attention(napi_env env, napi_value exports) {
          });
 }
 
+// The address of an array's first byte as a number (below 2^53): what a table of pages is made of.
+double address_of(void* bytes) { return double(reinterpret_cast<uintptr_t>(bytes)); }
+
+void define_cache(napi_env env, napi_value exports) {
+  define(env, exports, "addressOf", address_of);
+  define(env, exports, "cacheWrite",
+         +[](const uint64_t* pages, int64_t page_tokens, int64_t kv_heads, int64_t head_dim, CacheDtype dtype,
+             bool values_only, View k, View v, int64_t at, int64_t rows) {
+           table->cache_write({pages, page_tokens, kv_heads, head_dim, dtype, values_only, {}, nullptr, nullptr, nullptr, nullptr},
+                              k, v, at, rows);
+         });
+  define(env, exports, "cacheAttention",
+         +[](const uint64_t* pages, int64_t page_tokens, int64_t kv_heads, int64_t head_dim, CacheDtype dtype,
+             bool values_only, View key_norm, const float* page_cos, const float* page_sin, const float* slot_cos,
+             const float* slot_sin, View q, const int32_t* first, const int32_t* last, int64_t time, int64_t heads,
+             float scale, Dtype compute, MutView o) {
+           table->cache_attention({pages, page_tokens, kv_heads, head_dim, dtype, values_only, key_norm, page_cos, page_sin,
+                                   slot_cos, slot_sin},
+                                  {q, first, last, time, heads, scale, compute}, o);
+         });
+}
+
 void define_head(napi_env env, napi_value exports) {
   define(env, exports, "headCrossEntropy",
          +[](View x, View embeddings, const void* packed, const void* packed_back, const int32_t* targets, float* loss,
@@ -164,6 +186,7 @@ napi_value init(napi_env env, napi_value exports) {
   set_callback(env, exports, "release", release, nullptr);
   define_products(env, exports);
   define_attention(env, exports);
+  define_cache(env, exports);
   define_head(env, exports);
   define_rest(env, exports);
   define_tokenizer(env, exports);

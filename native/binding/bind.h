@@ -92,6 +92,7 @@ POLLUX_POINTER(float, napi_float32_array, "a Float32Array or null")
 POLLUX_POINTER(int32_t, napi_int32_array, "an Int32Array or null")
 POLLUX_POINTER(uint8_t, napi_uint8_array, "a Uint8Array or null")
 POLLUX_POINTER(uint32_t, napi_uint32_array, "a Uint32Array or null")
+POLLUX_POINTER(uint64_t, napi_biguint64_array, "a BigUint64Array or null")
 POLLUX_POINTER(void, napi_uint8_array, "a Uint8Array or null")
 #undef POLLUX_POINTER
 template <> struct Argument<int64_t> { static int64_t from(Context& c, napi_value v) { return int64_t(number_of(c, v)); } };
@@ -113,6 +114,17 @@ template <> struct Argument<Dtype> {
     std::string name(text, length);
     if (name != "f32" && name != "bf16") c.fail("'f32' or 'bf16'");
     return name == "bf16" ? BF16 : F32;
+  }
+};
+
+template <> struct Argument<CacheDtype> {
+  static CacheDtype from(Context& c, napi_value v) {
+    char text[8] = {};
+    size_t length = 0;
+    napi_get_value_string_utf8(c.env, v, text, sizeof text, &length);
+    std::string name(text, length);
+    if (name != "f32" && name != "bf16" && name != "int8") c.fail("'f32', 'bf16' or 'int8'");
+    return name == "int8" ? CACHE_INT8 : name == "bf16" ? CACHE_BF16 : CACHE_F32;
   }
 };
 

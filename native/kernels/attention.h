@@ -93,4 +93,71 @@ template <class D> static inline void write_row(const float* src, int64_t n, flo
 #endif
 }
 
+// A row's softmax so far.
+struct RowState {
+  float max = -INFINITY, sum = 0;
+};
+
+// Scores s[from, to) of a row become e^(s - max) in p[0, width), zeros outside; returns what multiplies the output so far.
+#if POLLUX_SCALAR
+
+template <class T> static inline float softmax_row(float* s, int64_t from, int64_t to, int64_t width, float cap, RowState& row, T* p) {
+  for (int64_t j = 0; j < width; j++) p[j] = T(0);
+  if (from >= to) return 1;
+  float largest = row.max;
+  for (int64_t j = from; j < to; j++) {
+    if (cap > 0) s[j] = cap * tanhf(s[j] / cap);
+    largest = s[j] > largest ? s[j] : largest;
+  }
+  float correction = expf(row.max - largest), sum = 0;
+  for (int64_t j = from; j < to; j++) {
+    float e = expf(s[j] - largest);
+    p[j] = from_float<T>(e);
+    sum += e;
+  }
+  row = {largest, row.sum * correction + sum};
+  return correction;
+}
+
+static inline void scale_row(float* x, int64_t n, float factor) {
+  for (int64_t i = 0; i < n; i++) x[i] *= factor;
+}
+
+#else
+
+template <class T> static inline float softmax_row(float* s, int64_t from, int64_t to, int64_t width, float cap, RowState& row, T* p) {
+  if (from >= to) {
+    memset(p, 0, size_t(width) * sizeof(T));
+    return 1;
+  }
+  // Whole vectors from start to end; what they hold besides the visible scores becomes -inf.
+  const int64_t start = round_down(from, kLanes), end = round_up(to, kLanes);
+  if (cap > 0) {
+    const float inverse = 1 / cap;
+    for (int64_t j = start; j < end; j += kLanes) store(s + j, cap * tanh(load(s + j) * inverse));
+  }
+  for (int64_t j = start; j < from; j++) s[j] = -INFINITY;
+  for (int64_t j = to; j < end; j++) s[j] = -INFINITY;
+  vf top = splat(row.max);
+  for (int64_t j = start; j < end; j += kLanes) top = max(top, load(s + j));
+  const float largest = largest_lane(top);
+  vf total = vf{};
+  for (int64_t j = start; j < end; j += kLanes) {
+    vf e = softmax_exp(load(s + j) - largest);
+    total += e;
+    store(p + j, e);
+  }
+  if (start > 0) memset(p, 0, size_t(start) * sizeof(T));
+  if (end < width) memset(p + end, 0, size_t(width - end) * sizeof(T));
+  const float correction = row.max == largest ? 1.0f : expf(row.max - largest);
+  row = {largest, row.sum * correction + sum_lanes(total)};
+  return correction;
+}
+
+static inline void scale_row(float* x, int64_t n, float factor) {
+  for (int64_t i = 0; i < n; i += kLanes) store(x + i, load(x + i) * factor);
+}
+
+#endif
+
 }  // namespace pollux::POLLUX_NS

@@ -73,6 +73,32 @@ struct AttentionArgs {
   Dtype compute;
 };
 
+// Keys and values of one layer of one sequence in pages of `page_tokens` tokens (32, 64, 128 or 256). A page holds
+// [part][G][token][C] numbers of `dtype`, parts being K and V; for int8 then their scales [part][G][token] as floats
+// (number = byte * scale). Tokens are counted from the first of page 0.
+//
+// values_only: V alone is kept, v = x / rms(x), and read as a key by k = rope(v * key_norm): exact where both are norms of
+// the same x. The angle of a token is that of its page's first token plus that of its slot, so that no table of all
+// positions is needed.
+struct CacheArgs {
+  const uint64_t* pages;  // address of each page
+  int64_t page_tokens, kv_heads, head_dim;
+  CacheDtype dtype;
+  bool values_only;
+  View key_norm;                      // ? [C]; this and the rest where values_only
+  const float *page_cos, *page_sin;   // ? [pages, C/2]
+  const float *slot_cos, *slot_sin;   // ? [page_tokens, C/2]
+};
+
+// Queries over such a cache: query i sees keys first[i] .. last[i] (both non-decreasing; last < first: none, output 0).
+struct CacheQuery {
+  View q;                       // [time, H, C], normed and turned
+  const int32_t *first, *last;  // [time]
+  int64_t time, heads;
+  float scale;
+  Dtype compute;
+};
+
 // Tied output head with cross-entropy: logits = cap * tanh(x E^T / cap), never stored as a whole.
 struct HeadArgs {
   View x;                  // [R, D]
@@ -109,6 +135,12 @@ struct KernelTable {
   // dq, dk, dv have the shapes of q, k, v and are overwritten.
   void (*attention_backward)(const AttentionArgs& args, View o, const float* lse, View d_o, MutView dq, MutView dk,
                              MutView dv);
+
+  // ---- key-value cache (attention_cache.cc) ----
+  // Rows [rows, G, C] of k (null where values_only) and v become tokens at, at + 1, ...
+  void (*cache_write)(const CacheArgs& args, View k, View v, int64_t at, int64_t rows);
+  // o [time, H, C]
+  void (*cache_attention)(const CacheArgs& args, const CacheQuery& query, MutView o);
 
   // ---- norms and rotary embedding (norm.cc, rope.cc) ----
   // y = residual? + x * rstd * w?,  rstd = (mean(x^2) + eps)^(-1/2);  rstd ? [R]

@@ -18,6 +18,8 @@ POLLUX_KERNEL(grouped_gemm);
 POLLUX_KERNEL(grouped_outer);
 POLLUX_KERNEL(attention_forward);
 POLLUX_KERNEL(attention_backward);
+POLLUX_KERNEL(cache_write);
+POLLUX_KERNEL(cache_attention);
 POLLUX_KERNEL(rmsnorm_forward);
 POLLUX_KERNEL(rmsnorm_backward);
 POLLUX_KERNEL(head_norm_rope_forward);

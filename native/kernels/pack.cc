@@ -80,6 +80,13 @@ void pack_b(const S* src, int64_t ld, const int32_t* index, int64_t k, int64_t n
       } else {
         bf16 even[16], odd[16];
         for (int64_t kk = k0; kk < k1; kk += 2) {
+          if constexpr (sizeof(S) == 2) {
+            if (j0 + 16 <= n && kk + 1 < k) {  // as it stands, without the way through `even` and `odd`
+              const S *a = src + (index ? int64_t(index[kk]) : kk) * ld, *b = src + (index ? int64_t(index[kk + 1]) : kk + 1) * ld;
+              interleave16(a + j0, b + j0, (bf16*)panel + kk * kPanel);
+              continue;
+            }
+          }
           load16(src, ld, index, kk, k, j0, n, even);
           load16(src, ld, index, kk + 1, k, j0, n, odd);
           interleave16(even, odd, (bf16*)panel + kk * kPanel);

@@ -1,4 +1,10 @@
 // ---- token ids in, token ids out ----
-export { type GenerateOptions, generate, lastLogits } from './generate.ts'
+export { type CachedGenerateOptions, generate, type GenerateOptions, generatePlainly, lastLogits } from './generate.ts'
 export { type SamplingOptions, sampleToken } from './sampling.ts'
-export { type BatchGenerateOptions, generateBatch, type Prompt, type SoftSpan } from './generateBatch.ts'
+export { type BatchGenerateOptions, generateBatch } from './generateBatch.ts'
+export type { Prompt, SoftSpan } from './prompt.ts'
+
+// ---- the key-value cache ----
+export { KvCache, type KvCacheOptions, past } from './cache.ts'
+export { LayerPages, type LayerPagesOptions, PagePool } from './cachePages.ts'
+export { prefill, type PrefillOptions, step } from './prefill.ts'

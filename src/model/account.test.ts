@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { accountFor } from './account.ts'
+import { accountFor, keyValueBytes } from './account.ts'
 import { isCapacitySpec, parseCapacity } from './capacity.ts'
 import { parseConfig } from './config.ts'
 import { Decoder } from './decoder.ts'
@@ -56,21 +56,31 @@ describe('parameters', () => {
 })
 
 test.each<[ConfigName, number[]]>([
-  // layers with a cache and numbers a token, full and sliding; GB at 256K full, GB of windows, GB at 1M full
+  // layers with a cache and numbers a token, full and sliding; GB at 256K full, GB of windows, GB at 1M full; all with
+  // keys and values: of the large models' full layers one is kept for both
   ['gemma-4-26b-a4b', [5, 25, 10_240, 102_400, 5.4, 0.21, 21.5]],
   ['gemma-4-31b', [10, 50, 40_960, 409_600, 21.5, 0.84, 85.9]],
   ['gemma-4-12b', [8, 40, 8192, 163_840, 4.3, 0.34, 17.2]],
   ['gemma-4-e4b', [4, 20, 8192, 20_480, 4.3, 0.02, 17.2]],
   ['gemma-4-e2b', [3, 12, 3072, 6144, 1.6, 0.006, 6.4]],
 ])('keys and values of %s take what the table of the notes says', (name, expected) => {
+  const kept = namedConfig(name).attention_k_eq_v ? 0.5 : 1
   const { cache } = accountFor(namedConfig(name), 2 ** 18)
   const million = accountFor(namedConfig(name), 2 ** 20).cache
   expect([cache.full.layers, cache.sliding.layers]).toEqual(expected.slice(0, 2))
-  expect([cache.full.bytesPerToken / 2, cache.sliding.bytesPerToken / 2]).toEqual(expected.slice(2, 4))
-  expect(cache.full.bytes / 1e9).toBeCloseTo(expected[4], 1)
+  expect([cache.full.bytesPerToken / 2 / kept, cache.sliding.bytesPerToken / 2]).toEqual(expected.slice(2, 4))
+  expect(cache.full.bytes / 1e9 / kept).toBeCloseTo(expected[4], 1)
   expect(Math.abs(cache.sliding.bytes / 1e9 / expected[5] - 1)).toBeLessThan(0.06)
-  expect(million.full.bytes / 1e9).toBeCloseTo(expected[6], 1)
+  expect(million.full.bytes / 1e9 / kept).toBeCloseTo(expected[6], 1)
   expect(million.sliding.bytes).toBe(cache.sliding.bytes)
+})
+
+test('a cache in int8 takes a byte a number and four a token and head, and at depth full layers are all of it', () => {
+  const config = parseConfig({ ...preset('nano').config, max_position_embeddings: 2 ** 20 })
+  const { cache } = accountFor(config, 1_000_000, 'int8')
+  expect(cache.full.bytesPerToken).toBe(2 * 2 * (64 + 4))
+  expect(cache.sliding.bytes).toBe(5 * 2 * 2 * 68 * 256)
+  expect(keyValueBytes(config, 1_000_000)).toBe(512 * 1_000_000 + 5 * 512 * 256)
 })
 
 test('memory is weights and cache, and a token at the end of a context sees all of it in full layers only', () => {

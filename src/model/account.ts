@@ -3,9 +3,12 @@
 //   parameters   held by part, and used for one token: K of E experts, and of a per-layer table one row
 //   compute      training: flops.ts.  writing a token at context N: 2 * (weights of products)
 //                + 4 * heads * head_dim * (keys it sees) a layer
-//   cache        keys and values, 2 * G * C numbers a token and layer that has its own; a sliding layer keeps its window
+//   cache        keys and values, 2 * G * C numbers a token and layer that has its own, half of them where values are
+//                keys (src/inference/cache.ts keeps one for both); a sliding layer keeps its window
 //
 // With all numbers multiplied out, this is the table that a choice of hardware is made from.
+import type { CacheDtype } from '../native/index.ts'
+import { vectorBytes } from '../ops/index.ts'
 import type { ModelConfig } from './config.ts'
 import { families } from './family.ts'
 import { activeParameters, flopsPerToken } from './flops.ts'
@@ -60,17 +63,20 @@ export interface ModelAccount {
 export const weightBytes = { bf16: 2, int8: 1, int4: 0.5 } as const
 export type WeightDtype = keyof typeof weightBytes
 
-/** Keys and values are kept in bf16. */
-const cacheBytes = 2
-
-/** @param context tokens that the cache holds. Default max_position_embeddings */
-export function accountFor(config: ModelConfig, context = config.max_position_embeddings): ModelAccount {
+/**
+ * @param context tokens that the cache holds. Default max_position_embeddings
+ * @param kvDtype how it keeps them. Default 'bf16'
+ */
+export function accountFor(
+  config: ModelConfig,
+  context = config.max_position_embeddings,
+  kvDtype: CacheDtype = 'bf16',
+): ModelAccount {
   const sizes = partSizes(config)
   const sum = (field: keyof PartSize): number => parts.reduce((total, part) => total + sizes[part][field], 0)
   const total = sum('total')
   const layers = layerShapes(config)
-  const full = cacheShare(layers, 'full_attention', context)
-  const sliding = cacheShare(layers, 'sliding_attention', Math.min(context, config.sliding_window))
+  const { full, sliding } = cacheShares(config, context, kvDtype)
   const bytes = full.bytes + sliding.bytes
   const memory = (dtype: WeightDtype) => {
     const weights = total * weightBytes[dtype]
@@ -118,10 +124,28 @@ function partSizes(config: ModelConfig): Record<Part, PartSize> {
   }
 }
 
-function cacheShare(layers: LayerShape[], type: LayerShape['type'], tokens: number): CacheShare {
+/** Bytes of the keys and values of one sequence of `tokens` tokens. */
+export function keyValueBytes(config: ModelConfig, tokens: number, dtype: CacheDtype = 'bf16'): number {
+  const { full, sliding } = cacheShares(config, tokens, dtype)
+  return full.bytes + sliding.bytes
+}
+
+function cacheShares(config: ModelConfig, tokens: number, dtype: CacheDtype) {
+  const layers = layerShapes(config)
+  return {
+    full: cacheShare(layers, 'full_attention', tokens, dtype),
+    sliding: cacheShare(layers, 'sliding_attention', Math.min(tokens, config.sliding_window), dtype),
+  }
+}
+
+function cacheShare(layers: LayerShape[], type: LayerShape['type'], tokens: number, dtype: CacheDtype): CacheShare {
   const ofKind = layers.filter((layer) => layer.type === type)
   const own = ofKind.filter(({ donor }) => donor === null)
-  const bytesPerToken = own.reduce((total, { kvHeads, headDim }) => total + 2 * kvHeads * headDim * cacheBytes, 0)
+  const bytesPerToken = own.reduce(
+    (total, { kvHeads, headDim, values }) =>
+      total + (values === 'keys' ? 1 : 2) * kvHeads * vectorBytes(dtype, headDim),
+    0,
+  )
   return {
     layers: own.length,
     sharing: ofKind.length - own.length,

@@ -16,6 +16,7 @@ import {
   type AttentionContext,
   Experts,
   type KeyValues,
+  type LayerMemory,
   Mlp,
   Norm,
   PerLayerGate,
@@ -48,6 +49,8 @@ export interface BlockContext extends AttentionContext {
 export interface BlockInputs {
   /** Keys and values of the donor, where the layer has none of its own. */
   shared?: KeyValues
+  /** Keys and values of earlier passes: the layer's own, or its donor's. */
+  memory?: LayerMemory
   /** Per-layer inputs of all layers, [R, L*P]. */
   perLayer?: Tensor
 }
@@ -57,8 +60,8 @@ export interface BlockResult {
   output: Tensor
   /** What the router did; null without experts. */
   routing: Routing | null
-  /** What was attended to, for layers that share it. */
-  keyValues: KeyValues
+  /** What was attended to, for layers that share it; null where a memory has it. */
+  keyValues: KeyValues | null
 }
 
 /** The sparse branch of a layer. */
@@ -144,10 +147,10 @@ export class Block {
   }
 
   /** x [R, D] in the residual dtype. */
-  forward(x_RD: Tensor, context: BlockContext, { shared, perLayer }: BlockInputs = {}): BlockResult {
+  forward(x_RD: Tensor, context: BlockContext, { shared, memory, perLayer }: BlockInputs = {}): BlockResult {
     const { residual, activation } = context
     const normed_RD = this.inputNorm.forward(x_RD, { outDtype: activation })
-    const { output: attended_RD, keyValues } = this.attention.forward(normed_RD, context, shared)
+    const { output: attended_RD, keyValues } = this.attention.forward(normed_RD, context, shared, memory)
     const x1_RD = this.postAttentionNorm.forward(attended_RD, { residual: x_RD, outDtype: residual })
     const { output, routing } = this.feedForward(x1_RD, context)
     let x2_RD = output

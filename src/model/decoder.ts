@@ -9,9 +9,11 @@
 import {
   initialise,
   type KeyValues,
+  type LayerMemory,
   matrixWeight,
   Norm,
   PerLayerInputs,
+  ropeRows,
   type RopeTable,
   ropeTable,
   type Router,
@@ -21,10 +23,11 @@ import {
 } from '../nn/index.ts'
 import { attentionMask, cast, embedding, headCrossEntropy, linear, replaceRows, takeRows } from '../ops/index.ts'
 import { checkpoint, type Dtype, fromArray, type Tensor } from '../tensor/index.ts'
-import type { Rng } from '../util/index.ts'
+import { PolluxError, type Rng } from '../util/index.ts'
 import { Block, type BlockContext, type BlockInputs, perLayerShape } from './block.ts'
 import type { LayerType, ModelConfig } from './config.ts'
 import { families } from './family.ts'
+import { ropeTurn } from './layers.ts'
 
 /** Packed sequences; every array has batch*time entries. */
 export interface DecoderInput {
@@ -44,6 +47,27 @@ export interface DecoderInput {
   padding?: Uint8Array
   /** Soft tokens: rows whose embedding is replaced, unscaled, by values [N, D] (pictures, sound). Rows increase. */
   soft?: { rows: Int32Array; values: Tensor }[]
+  /**
+   * What earlier passes left of each sequence: this one goes on behind it and adds its rows. Image blocks must lie inside
+   * the pass; segmentStart and positions must be left out.
+   */
+  past?: Past
+}
+
+/** A key-value cache for every sequence of a batch (src/inference/cache.ts). */
+export interface Past {
+  /** Tokens of each sequence so far. */
+  readonly lengths: readonly number[]
+  /** Makes room for `time` more tokens of each. Until `commit`, nothing has happened. */
+  open(
+    time: number,
+    blockEnd?: Int32Array,
+  ): {
+    /** The memory of a layer that has keys and values of its own. */
+    layer(layer: number): LayerMemory
+    /** The rows count as past from now on. */
+    commit(): void
+  }
 }
 
 export interface ForwardOptions {
@@ -127,13 +151,15 @@ export class Decoder {
     const { compute = 'bf16', residual = 'f32', activationCheckpointing = false, lossWeight = 1, training } = options
     this.#checkInput(input)
     const { hidden_size: dim } = this.config
+    const blockEnd = this.config.use_bidirectional_attention === 'vision' ? input.blockEnd : undefined
+    const pass = input.past?.open(input.time, blockEnd)
     const ids = intTensor(input.ids)
     const contexts = this.#contexts(input, { residual, activation: compute, lossWeight, training })
     const routings: (Routing | null)[] = []
     let x_RD = embedding(ids, this.embedding.parameter, { scale: Math.sqrt(dim), outDtype: residual })
     for (const { rows, values } of input.soft ?? []) x_RD = replaceRows(x_RD, rows, cast(values, residual))
     const perLayer = this.perLayer?.forward(this.#perLayerIds(input), x_RD, compute)
-    const keyValues: KeyValues[] = []
+    const keyValues: (KeyValues | null)[] = []
     const donors = new Set(this.blocks.map(({ donor }) => donor))
     this.blocks.forEach((block, layer) => {
       const run = (x: Tensor, inputs: BlockInputs): Tensor => {
@@ -142,11 +168,13 @@ export class Decoder {
         if (donors.has(layer)) keyValues[layer] = result.keyValues
         return result.output
       }
-      const shared = block.donor === null ? undefined : keyValues[block.donor]
+      const shared = block.donor === null ? undefined : (keyValues[block.donor] ?? undefined)
+      const memory = pass?.layer(block.donor ?? layer)
       // a donor's keys and values have to outlive it, so it is never computed twice
-      if (activationCheckpointing && !donors.has(layer)) x_RD = checkpointed(run, x_RD, { shared, perLayer })
-      else x_RD = run(x_RD, { shared, perLayer })
+      if (activationCheckpointing && !memory && !donors.has(layer)) x_RD = checkpointed(run, x_RD, { shared, perLayer })
+      else x_RD = run(x_RD, { shared, memory, perLayer })
     })
+    pass?.commit()
     const hidden = this.finalNorm.forward(x_RD, { outDtype: compute })
     return { hidden, routings: routings.filter((routing) => routing !== null) }
   }
@@ -178,7 +206,8 @@ export class Decoder {
   }
 
   #contexts(input: DecoderInput, common: Pick<BlockContext, 'residual' | 'activation' | 'lossWeight' | 'training'>) {
-    const { batch, time, segmentStart, padding } = input
+    const { batch, time, segmentStart, padding, past } = input
+    if (past) return this.#pastContexts(input.ids.length, time, past, { ...common, padding })
     const places = input.positions ?? Int32Array.from(input.ids, (_, row) => row % time)
     const positions = intTensor(places)
     const blockEnd = this.config.use_bidirectional_attention === 'vision' ? input.blockEnd : undefined
@@ -198,16 +227,30 @@ export class Decoder {
     }
   }
 
+  /** Contexts of rows that stand behind a past: tables hold the angles of these rows alone. */
+  #pastContexts(
+    rows: number,
+    time: number,
+    past: Past,
+    common: Pick<BlockContext, 'residual' | 'activation' | 'lossWeight' | 'training' | 'padding'>,
+  ) {
+    const places = Int32Array.from({ length: rows }, (_, row) => past.lengths[Math.floor(row / time)] + (row % time))
+    const positions = intTensor(Int32Array.from(places.keys()))
+    const context = (type: LayerType): BlockContext => ({
+      ...{ ...common, batch: past.lengths.length, time, positions, mask: null },
+      rope: ropeRows(places, ropeTurn(this.config, type)),
+    })
+    return { sliding_attention: context('sliding_attention'), full_attention: context('full_attention') }
+  }
+
   /** The table of a layer type for at least `count` positions. */
   #ropeTable(type: LayerType, count: number): RopeTable {
     const known = this.#rope.get(type)
     if (known && known.positions >= count) return known.table
     const { config } = this
-    const { rope_theta: theta, partial_rotary_factor: share, factor } = config.rope_parameters[type]
     // doubled at least, so that a text that grows token by token does not make it anew each time
     const positions = Math.min(config.max_position_embeddings, Math.max(count, 2 * (known?.positions ?? 256)))
-    const headDim = type === 'full_attention' ? config.global_head_dim : config.head_dim
-    const table = ropeTable({ positions, headDim, theta, share, factor })
+    const table = ropeTable({ positions, ...ropeTurn(config, type) })
     this.#rope.set(type, { positions, table })
     return table
   }
@@ -219,13 +262,31 @@ export class Decoder {
     return intTensor(own)
   }
 
-  #checkInput({ ids, batch, time }: DecoderInput): void {
+  #checkInput({ ids, batch, time, past, segmentStart, positions, blockEnd }: DecoderInput): void {
     if (ids.length !== batch * time) {
       throw new Error(`decoder: ids must have batch*time = ${batch}*${time} entries, got ${ids.length}`)
     }
     const limit = this.config.max_position_embeddings
     if (time > limit) {
       throw new Error(`decoder: time must be at most max_position_embeddings (${limit}), got ${time}`)
+    }
+    if (past) {
+      if (past.lengths.length !== batch) {
+        throw new PolluxError(`decoder: past must be of batch = ${batch} sequences, got ${past.lengths.length}`)
+      }
+      if (segmentStart || positions) {
+        throw new PolluxError('decoder: segmentStart and positions must be left out with a past, got one')
+      }
+      const longest = Math.max(...past.lengths)
+      if (longest + time > limit) {
+        throw new PolluxError(
+          `decoder: context must be at most ${limit} tokens (max_position_embeddings), got ${longest} and ${time} to come`,
+        )
+      }
+      const cut = blockEnd?.find((end) => end >= time)
+      if (cut !== undefined) {
+        throw new PolluxError(`decoder: image blocks must end inside the pass of ${time} rows, got one to row ${cut}`)
+      }
     }
     for (const id of ids) {
       if (id < 0 || id >= this.config.vocab_size) {

@@ -19,6 +19,7 @@ export { lengthenedConfig, type LengthenOptions, longestTurn, ropeFactorFor } fr
 export {
   accountFor,
   type CacheShare,
+  keyValueBytes,
   type ModelAccount,
   type Part,
   parts,
@@ -29,7 +30,14 @@ export {
 export { type Capacity, isCapacitySpec, parseCapacity } from './capacity.ts'
 // ---- the model ----
 export { Block, type BlockContext, type BlockInputs, type BlockResult } from './block.ts'
-export { Decoder, type DecoderInput, type ForwardOptions, type HiddenResult, type LossResult } from './decoder.ts'
+export {
+  Decoder,
+  type DecoderInput,
+  type ForwardOptions,
+  type HiddenResult,
+  type LossResult,
+  type Past,
+} from './decoder.ts'
 export { upcycle, type UpcycleOptions } from './upcycle.ts'
 export { type Model, MultimodalModel, type MultimodalInput, newModel } from './multimodal.ts'
 export {
@@ -64,7 +72,7 @@ export {
 export { CheckpointReader } from './checkpointReader.ts'
 export { copyCompanions, storedValues, writeTensors } from './checkpointWriter.ts'
 export { configFile, configText, generationFile, type StoredAs } from './configFile.ts'
-export { type LayerShape, layerShapes } from './layers.ts'
+export { type LayerShape, layerShapes, ropeTurn } from './layers.ts'
 export { recoverFolder, replaceFolder } from './replaceFolder.ts'
 export {
   openSafetensors,

@@ -1,4 +1,5 @@
 // The shape of each layer, as a config implies it: the one place that knows which layers differ in what.
+import type { RopeTurn } from '../nn/index.ts'
 import type { LayerType, ModelConfig } from './config.ts'
 
 export interface LayerShape {
@@ -36,4 +37,10 @@ export function layerShapes(config: ModelConfig): LayerShape[] {
 /** Rows of its attention's fused input projection: queries, keys, values. */
 export function projectionRows({ heads, kvHeads, headDim, values }: LayerShape): number {
   return headDim * (heads + { own: 2, keys: 1, shared: 0 }[values] * kvHeads)
+}
+
+/** How heads of a layer type turn with their position. */
+export function ropeTurn(config: ModelConfig, type: LayerType): RopeTurn {
+  const { rope_theta: theta, partial_rotary_factor: share, factor } = config.rope_parameters[type]
+  return { headDim: type === 'full_attention' ? config.global_head_dim : config.head_dim, theta, share, factor }
 }

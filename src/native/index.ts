@@ -12,6 +12,8 @@ import type { TokenizerKernels } from './tokenizer.ts'
 export type NumberArray = Float32Array | Uint16Array
 /** Arithmetic of a product: bf16 inputs with f32 sums, or f32 throughout. */
 export type Compute = 'f32' | 'bf16'
+/** How a key-value cache keeps numbers. */
+export type CacheDtype = 'f32' | 'bf16' | 'int8'
 type MaybeNumbers = NumberArray | null
 type MaybeFloats = Float32Array | null
 type MaybeInts = Int32Array | null
@@ -127,6 +129,42 @@ export interface Kernels extends TokenizerKernels {
     dq: NumberArray,
     dk: NumberArray,
     dv: NumberArray,
+  ): void
+
+  /** Address of the first byte, below 2^53: for tables of pages. The memory must outlive its use. */
+  addressOf(bytes: Uint8Array): number
+  cacheWrite(
+    pages: BigUint64Array,
+    pageTokens: number,
+    kvHeads: number,
+    headDim: number,
+    dtype: CacheDtype,
+    valuesOnly: boolean,
+    k: MaybeNumbers,
+    v: NumberArray,
+    at: number,
+    rows: number,
+  ): void
+  cacheAttention(
+    pages: BigUint64Array,
+    pageTokens: number,
+    kvHeads: number,
+    headDim: number,
+    dtype: CacheDtype,
+    valuesOnly: boolean,
+    keyNorm: MaybeNumbers,
+    pageCos: MaybeFloats,
+    pageSin: MaybeFloats,
+    slotCos: MaybeFloats,
+    slotSin: MaybeFloats,
+    q: NumberArray,
+    first: Int32Array,
+    last: Int32Array,
+    time: number,
+    heads: number,
+    scale: number,
+    compute: Compute,
+    o: NumberArray,
   ): void
 
   rmsnormForward(

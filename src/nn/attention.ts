@@ -8,7 +8,7 @@
 // The projections are one matrix, its rows stacked q, k, v. Gemma 4 (gemma _modules.Attention).
 // Shapes: R rows (batch*time), D width, H heads, G key/value heads, C head width.
 import { attention, linear, queryHeads, splitHeads } from '../ops/index.ts'
-import type { Tensor } from '../tensor/index.ts'
+import type { Parameter, Tensor } from '../tensor/index.ts'
 import { PolluxError } from '../util/index.ts'
 import type { RopeTable } from './rope.ts'
 import { fusedWeight, matrixWeight, vectorWeight, type Weight } from './weight.ts'
@@ -35,8 +35,8 @@ export interface AttentionContext {
   time: number
   /** i32 [R]: place of each row in its document. */
   positions: Tensor
-  /** i32 [R]: first and last key that a row sees, inside its sequence. */
-  mask: { first: Tensor; last: Tensor }
+  /** i32 [R]: first and last key that a row sees, inside its sequence. null: a layer's memory knows. */
+  mask: { first: Tensor; last: Tensor } | null
   rope: RopeTable
 }
 
@@ -44,6 +44,21 @@ export interface AttentionContext {
 export interface KeyValues {
   k: Tensor
   v: Tensor
+}
+
+/** Keys and values of a layer from earlier passes, of every sequence of the batch: a key-value cache. */
+export interface LayerMemory {
+  /** Takes in the rows of this pass. `keyNorm` is the factor by which k differs from v where values are keys. */
+  add(own: KeyValues, keyNorm: Parameter): void
+  /** What the queries [R, H*C] find in rows of earlier passes and of this one, [R, H*C]. */
+  attend(q: Tensor, options: { heads: number; scale: number }): Tensor
+}
+
+export interface AttentionResult {
+  /** [R, D], of the dtype of x. */
+  output: Tensor
+  /** What was attended to; null where a memory has it. */
+  keyValues: KeyValues | null
 }
 
 /** Name of the fused projection by what it holds; tensorNames.ts knows them. */
@@ -79,24 +94,31 @@ export class Attention {
   /**
    * @param x_RD [R, D]
    * @param shared the donor's keys and values, where this layer has none
-   * @returns output [R, D], of the dtype of x, and the keys and values that were attended to
+   * @param memory rows of earlier passes, which this pass goes on from; it stands for `shared` too
    */
-  forward(x_RD: Tensor, context: AttentionContext, shared?: KeyValues): { output: Tensor; keyValues: KeyValues } {
+  forward(x_RD: Tensor, context: AttentionContext, shared?: KeyValues, memory?: LayerMemory): AttentionResult {
     const { heads, kvHeads, headDim, scale = 1 } = this.shape
-    const { q, k, v } = this.#heads(linear(x_RD, this.qkv.parameter), context, shared)
+    const { q, own } = this.#heads(linear(x_RD, this.qkv.parameter), context)
     const { batch, time, mask } = context
+    if (memory) {
+      if (own && this.kNorm) memory.add(own, this.kNorm.parameter)
+      return { output: linear(memory.attend(q, { heads, scale }), this.output.parameter), keyValues: null }
+    }
+    const keyValues = own ?? shared
+    if (!keyValues) {
+      throw new PolluxError(`attention: ${this.qkv.parameter.name} must get keys of a layer before, got none`)
+    }
+    if (!mask) throw new PolluxError('attention: a mask must be given where there is no memory, got none')
+    const { k, v } = keyValues
     const mixed = attention(q, k, v, mask, { batch, time, heads, kvHeads, headDim, scale })
-    return { output: linear(mixed, this.output.parameter), keyValues: { k, v } }
+    return { output: linear(mixed, this.output.parameter), keyValues }
   }
 
-  #heads(projected: Tensor, { rope, positions }: AttentionContext, shared?: KeyValues): KeyValues & { q: Tensor } {
+  #heads(projected: Tensor, { rope, positions }: AttentionContext): { q: Tensor; own: KeyValues | null } {
     const { heads, kvHeads, headDim, eps, values = 'own', vNorm = true } = this.shape
     const common = { heads, headDim, qNorm: this.qNorm.parameter, rope, positions, eps }
-    if (!this.kNorm || values === 'shared') {
-      if (!shared)
-        throw new PolluxError(`attention: ${this.qkv.parameter.name} must get keys of a layer before, got none`)
-      return { ...shared, q: queryHeads(projected, common) }
-    }
-    return splitHeads(projected, { ...common, kvHeads, kNorm: this.kNorm.parameter, vNorm, values })
+    if (!this.kNorm || values === 'shared') return { q: queryHeads(projected, common), own: null }
+    const { q, k, v } = splitHeads(projected, { ...common, kvHeads, kNorm: this.kNorm.parameter, vNorm, values })
+    return { q, own: { k, v } }
   }
 }

@@ -2,11 +2,18 @@
 export { type InitOptions, initialise } from './init.ts'
 export type { MatrixPart, Role, Weight } from './weight.ts'
 // ---- modules ----
-export { Attention, type AttentionContext, type AttentionShape, type KeyValues } from './attention.ts'
+export {
+  Attention,
+  type AttentionContext,
+  type AttentionResult,
+  type AttentionShape,
+  type KeyValues,
+  type LayerMemory,
+} from './attention.ts'
 export { Experts } from './experts.ts'
 export { Mlp } from './mlp.ts'
 export { Norm } from './norm.ts'
-export { type RopeOptions, type RopeTable, ropeTable } from './rope.ts'
+export { ropeAngles, type RopeOptions, ropeRows, type RopeTable, ropeTable, type RopeTurn } from './rope.ts'
 export {
   type Router,
   type RouterTraining,

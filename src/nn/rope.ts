@@ -25,20 +25,42 @@ export interface RopeOptions {
   factor?: number
 }
 
-/** Builds a table that outlives the current memory scope; angles are computed in float64. */
-export function ropeTable({ positions, headDim, theta, share = 1, factor = 1 }: RopeOptions): RopeTable {
+/** How heads of a layer turn, whatever the positions. */
+export type RopeTurn = Omit<RopeOptions, 'positions'>
+
+/** Builds a table that outlives the current memory scope. */
+export function ropeTable({ positions, ...turn }: RopeOptions): RopeTable {
+  const { cos, sin } = ropeRows(
+    Array.from({ length: positions }, (_, position) => position),
+    turn,
+  )
+  return { cos: lasting(cos), sin: lasting(sin) }
+}
+
+/** The rows of a table that stand for `places` alone, in the current scope: no table of all positions is needed. */
+export function ropeRows(places: ArrayLike<number>, turn: RopeTurn): RopeTable {
+  const { cos, sin } = ropeAngles(places, turn)
+  const shape = [places.length, turn.headDim / 2]
+  return { cos: fromArray(cos, shape), sin: fromArray(sin, shape) }
+}
+
+/** cos and sin, [places, C/2] each; angles are computed in float64. */
+export function ropeAngles(
+  places: ArrayLike<number>,
+  { headDim, theta, share = 1, factor = 1 }: RopeTurn,
+): { cos: Float32Array; sin: Float32Array } {
   const pairs = headDim / 2
   const turning = Math.floor((share * headDim) / 2)
-  const cos = new Float32Array(positions * pairs).fill(1)
-  const sin = new Float32Array(positions * pairs)
+  const cos = new Float32Array(places.length * pairs).fill(1)
+  const sin = new Float32Array(places.length * pairs)
   for (let i = 0; i < turning; i++) {
     const frequency = theta ** ((-2 * i) / headDim) / factor
-    for (let position = 0; position < positions; position++) {
-      cos[position * pairs + i] = Math.cos(position * frequency)
-      sin[position * pairs + i] = Math.sin(position * frequency)
+    for (let row = 0; row < places.length; row++) {
+      cos[row * pairs + i] = Math.cos(places[row] * frequency)
+      sin[row * pairs + i] = Math.sin(places[row] * frequency)
     }
   }
-  return { cos: lasting(fromArray(cos, [positions, pairs])), sin: lasting(fromArray(sin, [positions, pairs])) }
+  return { cos, sin }
 }
 
 /** Takes a tensor out of the scope it was made in: tables live as long as their model. */

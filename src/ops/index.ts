@@ -12,6 +12,16 @@ export { addGridPositions, type GridTableLayout } from './gridPositions.ts'
 // ---- attention ----
 export { queryHeads, type QueryHeadsOptions, splitHeads, type SplitHeadsOptions } from './splitHeads.ts'
 export { attention, type AttentionOptions } from './attention.ts'
+export {
+  cachedAttention,
+  type CachedAttentionOptions,
+  type CachedSequence,
+  type KeyValuePages,
+  pageBytes,
+  pageSizes,
+  vectorBytes,
+  writeKeyValues,
+} from './cachedAttention.ts'
 export { type AttentionMask, attentionMask, type AttentionMaskOptions } from './attentionMask.ts'
 
 // ---- experts ----

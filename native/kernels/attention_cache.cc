@@ -1,0 +1,346 @@
+// Attention over a key-value cache (CacheArgs in kernels.h): a chunk of queries, or one, over keys that lie in pages.
+//
+// A task takes some queries of one key/value head (all its query heads stacked as rows) and a range of keys, and goes
+// through the keys once, block by block: a block is read from its pages, brought to the type of the product (int8 is
+// scaled, keys that are stored as values are normed and turned), packed, and then met by all rows of the task in
+// groups of kRows with the online softmax of attention.h. With hundreds of rows the packing disappears behind the
+// products; with one query (writing at depth) it runs at about the speed of memory.
+//
+//   one query, deep:  few rows, so the keys are cut into splits, each with its own maximum, sum and output; a second
+//                     pass merges them (Dao et al. 2023, "Flash-Decoding"):  o = sum_s e^(m_s - m) o_s / sum_s e^(m_s - m) l_s
+//
+// How many tasks there are depends on the shape alone, so results repeat bit for bit on any number of threads.
+#include "kernels/attention.h"
+#include "kernels/rowwise.h"
+
+namespace pollux::POLLUX_NS {
+namespace {
+
+constexpr int64_t kRows = POLLUX_TILES ? 64 : 24;  // rows of a group: whole tiles of block_gemm
+constexpr int64_t kKeys = 256;                     // keys of a block; a multiple of every page size
+constexpr int64_t kTaskRows = 384;                 // rows of a task: outputs so far and a packed block share the L2 cache
+constexpr int64_t kEnoughTasks = 16;               // no more splits than give this many tasks
+constexpr int64_t kLeastBlocks = 8;                // blocks of a split: a split costs a merge
+
+// ---- a row of a page ------------------------------------------------------------------------------
+
+// Where a page keeps what: [part][head][token][C] numbers, then for int8 their scales [part][head][token] as floats.
+inline int64_t parts_of(const CacheArgs& a) { return a.values_only ? 1 : 2; }
+inline int64_t row_number(const CacheArgs& a, int64_t part, int64_t head, int64_t slot) {
+  return (part * a.kv_heads + head) * a.page_tokens + slot;
+}
+inline char* page_of(const CacheArgs& a, int64_t page) { return (char*)a.pages[page]; }
+inline float* scales_of(const CacheArgs& a, char* page) {
+  return (float*)(page + parts_of(a) * a.kv_heads * a.page_tokens * a.head_dim);
+}
+
+template <class T> constexpr CacheDtype kSame = sizeof(T) == 4 ? CACHE_F32 : CACHE_BF16;
+
+#if POLLUX_SCALAR
+
+template <class S, class D> void convert_row(const S* src, int64_t n, D* dst) {
+  for (int64_t i = 0; i < n; i++) dst[i] = from_float<D>(to_float(src[i]));
+}
+
+template <class D> void scale_bytes(const int8_t* src, int64_t n, float scale, D* dst) {
+  for (int64_t i = 0; i < n; i++) dst[i] = from_float<D>(float(src[i]) * scale);
+}
+
+// A value row becomes a key: times w, turned by the angle whose cosine and sine are the sum of two (block and slot).
+template <class T>
+void turn_row(const T* v, const float* w, const float* cos1, const float* sin1, const float* cos2, const float* sin2, int64_t n,
+              T* k) {
+  const int64_t half = n / 2;
+  for (int64_t i = 0; i < half; i++) {
+    const float c = cos1[i] * cos2[i] - sin1[i] * sin2[i], s = sin1[i] * cos2[i] + cos1[i] * sin2[i];
+    const float x = to_float(v[i]) * w[i], y = to_float(v[i + half]) * w[i + half];
+    k[i] = from_float<T>(x * c - y * s);
+    k[i + half] = from_float<T>(y * c + x * s);
+  }
+}
+
+void add_scaled(float* sum, const float* x, float factor, int64_t n) {
+  for (int64_t i = 0; i < n; i++) sum[i] += x[i] * factor;
+}
+
+#else
+
+template <class S, class D> void convert_row(const S* src, int64_t n, D* dst) {
+  for_lanes(n, [&](int64_t i, int lanes) { write(dst + i, read(src + i, lanes), lanes); });
+}
+
+inline vf load_bytes(const int8_t* p) {
+#if POLLUX_AVX512
+  return (vf)_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i*)p)));
+#elif defined(__AVX2__)
+  return (vf)_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)p)));
+#else
+  vf v;
+  for (int i = 0; i < kLanes; i++) v[i] = float(p[i]);
+  return v;
+#endif
+}
+
+template <class D> void scale_bytes(const int8_t* src, int64_t n, float scale, D* dst) {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(dst + i, load_bytes(src + i) * scale);
+  for (; i < n; i++) dst[i] = from_float<D>(float(src[i]) * scale);
+}
+
+template <class T>
+void turn_row(const T* v, const float* w, const float* cos1, const float* sin1, const float* cos2, const float* sin2, int64_t n,
+              T* k) {
+  const int64_t half = n / 2;
+  for_lanes(half, [&](int64_t i, int lanes) {
+    const vf c1 = read(cos1 + i, lanes), s1 = read(sin1 + i, lanes), c2 = read(cos2 + i, lanes), s2 = read(sin2 + i, lanes);
+    const vf c = c1 * c2 - s1 * s2, s = s1 * c2 + c1 * s2;
+    const vf x = read(v + i, lanes) * read(w + i, lanes), y = read(v + i + half, lanes) * read(w + i + half, lanes);
+    write(k + i, x * c - y * s, lanes);
+    write(k + i + half, y * c + x * s, lanes);
+  });
+}
+
+void add_scaled(float* sum, const float* x, float factor, int64_t n) {
+  for (int64_t i = 0; i < n; i += kLanes) store(sum + i, load(sum + i) + load(x + i) * factor);
+}
+
+#endif
+
+// ---- writing --------------------------------------------------------------------------------------
+
+template <class S> void write_bytes(const S* src, int64_t n, int8_t* dst, float* scale) {
+  float largest = 0;
+  for (int64_t i = 0; i < n; i++) {
+    const float x = fabsf(to_float(src[i]));
+    largest = x > largest ? x : largest;
+  }
+  *scale = largest / 127;
+  const float inverse = largest > 0 ? 127 / largest : 0;
+  for (int64_t i = 0; i < n; i++) dst[i] = int8_t(nearbyintf(to_float(src[i]) * inverse));
+}
+
+void write_part(const CacheArgs& a, View x, int64_t part, int64_t row, int64_t token) {
+  const int64_t c = a.head_dim, slot = token % a.page_tokens;
+  char* page = page_of(a, token / a.page_tokens);
+  POLLUX_DISPATCH(x.dtype, S, {
+    for (int64_t head = 0; head < a.kv_heads; head++) {
+      const S* src = (const S*)x.data + (row * a.kv_heads + head) * c;
+      const int64_t at = row_number(a, part, head, slot);
+      if (a.dtype == CACHE_INT8)
+        write_bytes(src, c, (int8_t*)page + at * c, scales_of(a, page) + at);
+      else if (a.dtype == CACHE_BF16)
+        convert_row(src, c, (bf16*)page + at * c);
+      else
+        convert_row(src, c, (float*)page + at * c);
+    }
+  });
+}
+
+// ---- reading a block ------------------------------------------------------------------------------
+
+// Scratch of one task.
+template <class T> struct Scratch {
+  int64_t q_ld, o_ld;
+  int32_t* index;   // [rows] a row's place among the rows [time * H]
+  RowState* state;  // [rows]
+  T* q;             // [rows, q_ld]
+  float* o;         // [rows, o_ld]
+  T *k_rows, *v_rows;  // [kKeys, C] as read from pages
+  T *keys, *values;    // the same packed: K^T [C, kKeys], V [kKeys, C]
+  float* s;            // [kRows, kKeys] scores
+  T* p;                // [kRows, kKeys] probabilities
+
+  Scratch(Carver& carver, int64_t rows, int64_t c) : q_ld(spread_ld<T>(c)), o_ld(float_ld(c)) {
+    index = carver.take<int32_t>(rows);
+    state = carver.take<RowState>(rows);
+    q = carver.take<T>(rows * q_ld);
+    o = carver.take<float>(rows * o_ld);
+    k_rows = carver.take<T>(kKeys * c);
+    v_rows = carver.take<T>(kKeys * c);
+    keys = carver.take<T>(packed_elements<T>(c, kKeys));
+    values = carver.take<T>(packed_elements<T>(kKeys, c));
+    s = carver.take<float>(kRows * kKeys);
+    p = carver.take<T>(kRows * kKeys);
+  }
+};
+
+// Rows of n tokens from token j0 on (the first of a page) as T: in place where they are so in one page, else in `staged`.
+template <class T> const T* read_rows(const CacheArgs& a, int64_t part, int64_t head, int64_t j0, int64_t n, T* staged) {
+  const int64_t c = a.head_dim, first = row_number(a, part, head, 0);
+  if (a.dtype == kSame<T> && n <= a.page_tokens) return (const T*)page_of(a, j0 / a.page_tokens) + first * c;
+  for (int64_t t = 0; t < n; t += a.page_tokens) {
+    const int64_t count = least(a.page_tokens, n - t);
+    char* page = page_of(a, (j0 + t) / a.page_tokens);
+    T* dst = staged + t * c;
+    if (a.dtype == CACHE_INT8) {
+      const float* scales = scales_of(a, page) + first;
+      for (int64_t r = 0; r < count; r++) scale_bytes((const int8_t*)page + (first + r) * c, c, scales[r], dst + r * c);
+    } else if (a.dtype == CACHE_BF16) {
+      convert_row((const bf16*)page + first * c, count * c, dst);
+    } else {
+      convert_row((const float*)page + first * c, count * c, dst);
+    }
+  }
+  return staged;
+}
+
+// Packs keys and values of tokens j0 .. j0+n (j0 a multiple of the page) of one head.
+template <class T> void load_block(const CacheArgs& a, const float* w, int64_t head, int64_t j0, int64_t n, Scratch<T>& x) {
+  const int64_t c = a.head_dim, half = c / 2;
+  const T* v = read_rows<T>(a, parts_of(a) - 1, head, j0, n, x.v_rows);
+  pack_b<T, T>(v, c, n, c, x.values);
+  const T* k = x.k_rows;
+  if (a.values_only) {
+    for (int64_t r = 0; r < n; r++) {
+      const int64_t page = (j0 + r) / a.page_tokens * half, slot = (j0 + r) % a.page_tokens * half;
+      turn_row(v + r * c, w, a.page_cos + page, a.page_sin + page, a.slot_cos + slot, a.slot_sin + slot, c, x.k_rows + r * c);
+    }
+  } else {
+    k = read_rows<T>(a, 0, head, j0, n, x.k_rows);
+  }
+  pack_bt<T, T>(k, c, c, n, x.keys);
+}
+
+// ---- attention ------------------------------------------------------------------------------------
+
+// How the work is cut.
+struct Cut {
+  int64_t positions;    // queries of a task (times the query heads of a key head: its rows)
+  int64_t row_tasks;    // tasks without splits
+  int64_t begin, end;   // keys that any query sees
+  int64_t splits, split_keys;
+};
+
+Cut cut_of(const CacheQuery& q, const CacheArgs& a) {
+  Cut cut;
+  const int64_t group = q.heads / a.kv_heads;
+  cut.positions = most(1, kTaskRows / group);
+  cut.row_tasks = a.kv_heads * divide_up(q.time, cut.positions);
+  cut.begin = round_down(most(q.first[0], 0), kKeys);
+  cut.end = most(int64_t(q.last[q.time - 1]) + 1, cut.begin);
+  const int64_t blocks = divide_up(cut.end - cut.begin, kKeys);
+  cut.splits = most(1, least(divide_up(kEnoughTasks, cut.row_tasks), blocks / kLeastBlocks));
+  cut.split_keys = most(1, divide_up(blocks, cut.splits)) * kKeys;
+  return cut;
+}
+
+// Queries [i0, i1) of the query heads of one key/value head over the keys [begin, end): leaves sums in x.o and x.state.
+template <class T>
+void attend(const CacheArgs& a, const CacheQuery& q, const float* w, int64_t kv_head, int64_t i0, int64_t i1, int64_t begin,
+            int64_t end, Scratch<T>& x) {
+  const int64_t c = a.head_dim, group = q.heads / a.kv_heads, rows = (i1 - i0) * group, kp = padded_k<T>(c);
+  for (int64_t r = 0; r < rows; r++) {
+    x.index[r] = int32_t((i0 + r / group) * q.heads + kv_head * group + r % group);
+    x.state[r] = RowState();
+  }
+  pack_a<T>(q.q, 0, c, x.index, rows, c, x.q, x.q_ld);
+  memset(x.o, 0, size_t(rows * x.o_ld) * sizeof(float));
+  begin = most(begin, round_down(most(q.first[i0], 0), kKeys));
+  end = least(end, int64_t(q.last[i1 - 1]) + 1);
+  for (int64_t j0 = begin; j0 < end; j0 += kKeys) {
+    const int64_t n = least(kKeys, end - j0), width = padded_k<T>(n);
+    load_block<T>(a, w, kv_head, j0, n, x);
+    for (int64_t r0 = 0; r0 < rows; r0 += kRows) {
+      const int64_t m = least(kRows, rows - r0), top = i0 + r0 / group, bottom = i0 + (r0 + m - 1) / group;
+      if (q.last[bottom] < j0 || q.first[top] >= j0 + n) continue;
+      block_gemm<T, float>(m, n, kp, x.q + r0 * x.q_ld, x.q_ld, x.keys, panel_stride<T>(c), x.s, kKeys, false, q.scale);
+      for (int64_t r = 0; r < m; r++) {
+        const int64_t i = i0 + (r0 + r) / group, from = most(q.first[i] - j0, 0), to = least(int64_t(q.last[i]) + 1 - j0, n);
+        const float correction = softmax_row<T>(x.s + r * kKeys, from, to, width, 0, x.state[r0 + r], x.p + r * kKeys);
+        if (correction != 1) scale_row(x.o + (r0 + r) * x.o_ld, x.o_ld, correction);
+      }
+      block_gemm<T, float>(m, c, width, x.p, kKeys, x.values, panel_stride<T>(n), x.o + r0 * x.o_ld, x.o_ld, true);
+    }
+  }
+}
+
+// A finished row of sums becomes a row of the result; a row that saw no key is 0.
+void finish_row(float* sums, float total, int64_t n, MutView o, int64_t row) {
+  if (!(total > 0) && total == total) memset(sums, 0, size_t(n) * sizeof(float));
+  const float factor = total > 0 || total != total ? 1 / total : 1.0f;
+  POLLUX_DISPATCH(o.dtype, D, write_row(sums, n, factor, (D*)o.data + row * n));
+}
+
+// What splits leave for the merge: [row task][split][row].
+struct Parts {
+  float* o;  // [.., o_ld]
+  RowState* state;
+};
+
+void merge_row(const Parts& parts, int64_t first, int64_t stride, int64_t splits, int64_t o_ld, float* sum, float* total) {
+  float largest = -INFINITY;
+  for (int64_t s = 0; s < splits; s++) {
+    const float m = parts.state[first + s * stride].max;
+    largest = m > largest ? m : largest;
+  }
+  memset(sum, 0, size_t(o_ld) * sizeof(float));
+  *total = 0;
+  for (int64_t s = 0; s < splits; s++) {
+    const int64_t at = first + s * stride;
+    if (parts.state[at].max == -INFINITY) continue;
+    const float factor = expf(parts.state[at].max - largest);
+    *total += parts.state[at].sum * factor;
+    add_scaled(sum, parts.o + at * o_ld, factor, o_ld);
+  }
+}
+
+template <class T> void run(const CacheArgs& a, const CacheQuery& q, MutView o) {
+  const Cut cut = cut_of(q, a);
+  const int64_t c = a.head_dim, group = q.heads / a.kv_heads, blocks = divide_up(q.time, cut.positions);
+  const int64_t rows = least(cut.positions, q.time) * group, o_ld = float_ld(c);
+  const float* w = as_floats(a.key_norm, c, 0);
+  Parts parts = {};
+  if (cut.splits > 1) {
+    parts.o = (float*)shared_scratch(1, size_t(cut.row_tasks * cut.splits * rows * o_ld) * sizeof(float));
+    parts.state = (RowState*)shared_scratch(2, size_t(cut.row_tasks * cut.splits * rows) * sizeof(RowState));
+  }
+  parallel_for(cut.row_tasks * cut.splits, [&](int64_t task, int thread) {
+    const int64_t row_task = task / cut.splits, kv_head = row_task / blocks;
+    const int64_t i0 = row_task % blocks * cut.positions, i1 = least(i0 + cut.positions, q.time);
+    const int64_t begin = cut.begin + task % cut.splits * cut.split_keys, end = least(begin + cut.split_keys, cut.end);
+    Carver measure{nullptr};
+    Scratch<T>(measure, rows, c);
+    Carver carver{(char*)thread_scratch(thread, 0, measure.used)};
+    Scratch<T> x(carver, rows, c);
+    attend<T>(a, q, w, kv_head, i0, i1, begin, end, x);
+    const int64_t count = (i1 - i0) * group;
+    if (cut.splits > 1) {
+      memcpy(parts.o + task * rows * o_ld, x.o, size_t(count * o_ld) * sizeof(float));
+      memcpy(parts.state + task * rows, x.state, size_t(count) * sizeof(RowState));
+    } else {
+      for (int64_t r = 0; r < count; r++) finish_row(x.o + r * o_ld, x.state[r].sum, c, o, x.index[r]);
+    }
+  });
+  if (cut.splits == 1) return;
+  parallel_for(cut.row_tasks, [&](int64_t row_task, int thread) {
+    const int64_t kv_head = row_task / blocks, i0 = row_task % blocks * cut.positions;
+    const int64_t count = (least(i0 + cut.positions, q.time) - i0) * group;
+    float* sum = (float*)thread_scratch(thread, 0, size_t(o_ld) * sizeof(float));
+    for (int64_t r = 0; r < count; r++) {
+      float total;
+      merge_row(parts, row_task * cut.splits * rows + r, rows, cut.splits, o_ld, sum, &total);
+      finish_row(sum, total, c, o, (i0 + r / group) * q.heads + kv_head * group + r % group);
+    }
+  });
+}
+
+}  // namespace
+
+void cache_write(const CacheArgs& a, View k, View v, int64_t at, int64_t rows) {
+  parallel_chunks(rows, rows_per_task(2 * a.kv_heads * a.head_dim), [&](int64_t first, int64_t last, int64_t, int) {
+    for (int64_t r = first; r < last; r++) {
+      if (!a.values_only) write_part(a, k, 0, r, at + r);
+      write_part(a, v, parts_of(a) - 1, r, at + r);
+    }
+  });
+}
+
+void cache_attention(const CacheArgs& a, const CacheQuery& q, MutView o) {
+  if (q.time == 0) return;
+  if (q.compute == BF16)
+    run<Half>(a, q, o);
+  else
+    run<float>(a, q, o);
+}
+
+}  // namespace pollux::POLLUX_NS

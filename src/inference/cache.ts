@@ -1,0 +1,167 @@
+// The key-value cache of a sequence: what rows so far leave for those to come.
+//
+//   sliding layers     their window, in a ring of pages, and while a chunk passes that chunk
+//   full layers        every token; where values are keys (attention_k_eq_v) one vector a head, from which both come
+//   sharing layers     nothing: they read their donor's pages
+//
+// `past(caches)` is what a Decoder takes: it opens a pass, writes the pass's rows, attends, and commits at its end, so a
+// pass that fails leaves the cache as it was. Numbers are bf16, or int8 with a scale a token and head (symmetric, of the
+// largest magnitude): half the memory, and errors of half a percent of that magnitude. f32 is for comparisons.
+// Memory is what `keyValueBytes` (src/model) says, rounded up to pages. Rows beyond a window are gone, so a cache cannot
+// go back. Shapes: R rows of a pass (batch*time), H query heads, G key/value heads, C head width.
+import type { CacheDtype } from '../native/index.ts'
+import type { KeyValues, LayerMemory } from '../nn/index.ts'
+import { layerShapes, type LayerShape, type ModelConfig, type Past, ropeTurn } from '../model/index.ts'
+import { cachedAttention, type CachedSequence, writeKeyValues } from '../ops/index.ts'
+import type { Parameter, Tensor } from '../tensor/index.ts'
+import { PolluxError } from '../util/index.ts'
+import { LayerPages, PagePool } from './cachePages.ts'
+
+export interface KvCacheOptions {
+  /** Default 'bf16'. */
+  dtype?: CacheDtype
+  /** Where pages come from. Default one of its own, emptied by `release`. */
+  pool?: PagePool
+}
+
+/** Keys and values of one sequence. Release it (or open it with `using`) when done: pages are not small. */
+export class KvCache {
+  readonly config: ModelConfig
+  readonly dtype: CacheDtype
+  readonly #pool: PagePool
+  readonly #ownsPool: boolean
+  /** By layer; null where a donor's are used. */
+  readonly #layers: (LayerPages | null)[]
+  #length = 0
+
+  constructor(config: ModelConfig, { dtype = 'bf16', pool }: KvCacheOptions = {}) {
+    this.config = config
+    this.dtype = dtype
+    this.#pool = pool ?? new PagePool()
+    this.#ownsPool = pool === undefined
+    this.#layers = layerShapes(config).map((shape) => this.#newLayer(shape))
+  }
+
+  /** Tokens so far. */
+  get length(): number {
+    return this.#length
+  }
+
+  /** Tokens that may still come (max_position_embeddings). */
+  get room(): number {
+    return this.config.max_position_embeddings - this.#length
+  }
+
+  /** Bytes of the pages that hold tokens. */
+  get bytes(): number {
+    return this.#layers.reduce((sum, layer) => sum + (layer?.bytes ?? 0), 0)
+  }
+
+  /** Pages of a layer that has its own. */
+  pages(layer: number): LayerPages {
+    const pages = this.#layers[layer]
+    if (pages) return pages
+    throw new PolluxError(`cache: layer must have keys and values of its own, got layer ${layer}`)
+  }
+
+  /** Makes room for `time` more tokens. */
+  reserve(time: number): void {
+    for (const layer of this.#layers) layer?.reserve(this.#length + time)
+  }
+
+  /** Counts `time` written tokens, and lets go of what no later one will see. */
+  advance(time: number): void {
+    this.#length += time
+    for (const layer of this.#layers) layer?.forget(this.#length)
+  }
+
+  /** Gives idle memory back: the room that a chunk took in sliding layers. */
+  trim(): void {
+    if (this.#ownsPool) this.#pool.trim()
+  }
+
+  /** Forgets everything and gives the memory back. */
+  release(): void {
+    for (const layer of this.#layers) layer?.release()
+    this.#length = 0
+    this.trim()
+  }
+
+  [Symbol.dispose](): void {
+    this.release()
+  }
+
+  #newLayer({ type, kvHeads, headDim, values, donor }: LayerShape): LayerPages | null {
+    if (donor !== null) return null
+    return new LayerPages({
+      ...{ kvHeads, headDim, dtype: this.dtype, pool: this.#pool },
+      window: type === 'sliding_attention' ? this.config.sliding_window : null,
+      turn: values === 'keys' ? ropeTurn(this.config, type) : null,
+    })
+  }
+}
+
+/** The past of a batch: one cache for every sequence, of any lengths. */
+export function past(caches: readonly KvCache[]): Past {
+  return {
+    lengths: caches.map(({ length }) => length),
+    open(time, blockEnd) {
+      for (const cache of caches) cache.reserve(time)
+      const pass = new Pass(caches, time, blockEnd)
+      return {
+        layer: (layer) => pass.memory(layer),
+        commit: () => {
+          for (const cache of caches) cache.advance(time)
+        },
+      }
+    },
+  }
+}
+
+/** One forward pass over a batch of caches. */
+class Pass {
+  readonly #caches: readonly KvCache[]
+  readonly #time: number
+  readonly #blockEnd: Int32Array | undefined
+  /** Factors of key norms, by layer: whoever reads a donor's pages needs the donor's. */
+  readonly #keyNorms: Parameter[] = []
+
+  constructor(caches: readonly KvCache[], time: number, blockEnd?: Int32Array) {
+    this.#caches = caches
+    this.#time = time
+    this.#blockEnd = blockEnd
+  }
+
+  memory(layer: number): LayerMemory {
+    const time = this.#time
+    return {
+      add: (own: KeyValues, keyNorm: Parameter) => {
+        this.#keyNorms[layer] = keyNorm
+        this.#caches.forEach((cache, sequence) => {
+          const pages = cache.pages(layer)
+          writeKeyValues(pages.view, own, { from: sequence * time, rows: time, at: cache.length - pages.start })
+        })
+      },
+      attend: (q: Tensor, options) =>
+        cachedAttention(
+          q,
+          this.#caches.map((_, sequence) => this.#seen(layer, sequence)),
+          { time, ...options, keyNorm: this.#keyNorms[layer] ?? null },
+        ),
+    }
+  }
+
+  /** Which tokens each row of a sequence sees: causal or of its image block (sliding layers only), and in the window. */
+  #seen(layer: number, sequence: number): CachedSequence {
+    const cache = this.#caches[sequence]
+    const pages = cache.pages(layer)
+    const [window, offset] = [pages.window, cache.length - pages.start]
+    const [first, last] = [new Int32Array(this.#time), new Int32Array(this.#time)]
+    for (let i = 0; i < this.#time; i++) {
+      const end = window === null ? i : Math.max(i, this.#blockEnd?.[sequence * this.#time + i] ?? i)
+      first[i] = window === null ? 0 : Math.max(0, offset + i - window + 1)
+      last[i] = offset + (window === null ? i : Math.min(end, i + window - 1))
+    }
+    return { pages: pages.view, first, last }
+  }
+}

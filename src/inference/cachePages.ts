@@ -1,0 +1,167 @@
+// Memory of a key-value cache: pages of a few tokens each, so that it grows with use and never copies what it holds.
+//
+//   full layer      | page | page | page | page ..        one more whenever the last is full
+//   sliding layer          | page | page | page           the first goes back when the window has left it: a ring
+//
+// A page belongs to one layer of one sequence. Kernels find pages by a table of addresses, so pages of a pool lie where
+// they may: an engine can give pages of a finished sequence to another (Kwon et al. 2023, PagedAttention, 2309.06180).
+import { type CacheDtype, kernels } from '../native/index.ts'
+import { ropeAngles, type RopeTurn } from '../nn/index.ts'
+import { type KeyValuePages, pageBytes } from '../ops/index.ts'
+
+/** Pages that are taken and given back; idle ones are kept for the next taker. */
+export class PagePool {
+  readonly #idle = new Map<number, ArrayBuffer[]>()
+  #usedBytes = 0
+  #idleBytes = 0
+
+  /** Bytes of pages in use. */
+  get usedBytes(): number {
+    return this.#usedBytes
+  }
+
+  /** Bytes of pages that wait for a taker. */
+  get idleBytes(): number {
+    return this.#idleBytes
+  }
+
+  /** A page of exactly so many bytes; contents undefined. */
+  take(bytes: number): ArrayBuffer {
+    const page = this.#idle.get(bytes)?.pop()
+    if (page) this.#idleBytes -= bytes
+    this.#usedBytes += bytes
+    return page ?? kernels.allocate(bytes)
+  }
+
+  /** Takes a page back; nothing may use it any more. */
+  give(page: ArrayBuffer): void {
+    this.#usedBytes -= page.byteLength
+    this.#idleBytes += page.byteLength
+    const list = this.#idle.get(page.byteLength)
+    if (list) list.push(page)
+    else this.#idle.set(page.byteLength, [page])
+  }
+
+  /** Gives idle pages to the system. */
+  trim(): void {
+    for (const list of this.#idle.values()) for (const page of list) kernels.release(page)
+    this.#idle.clear()
+    this.#idleBytes = 0
+  }
+}
+
+export interface LayerPagesOptions {
+  kvHeads: number
+  headDim: number
+  dtype: CacheDtype
+  /** Tokens that a row sees, its own included; null: all. */
+  window: number | null
+  /** Values alone are kept, and keys are made of them by turning so. */
+  turn: RopeTurn | null
+  pool: PagePool
+}
+
+/** The pages of one layer of one sequence. Tokens are named by their place in the sequence. */
+export class LayerPages {
+  readonly window: number | null
+  readonly #options: LayerPagesOptions
+  readonly #pageTokens: number
+  readonly #pageBytes: number
+  #pages: ArrayBuffer[] = []
+  /** First token that is kept: the first of the first page. */
+  #start = 0
+  // Tables in step with the pages, with room to spare.
+  #addresses = new BigUint64Array(0)
+  #angles: { cos: Float32Array; sin: Float32Array } | null = null
+  readonly #slots: { cos: Float32Array; sin: Float32Array } | null
+
+  constructor(options: LayerPagesOptions) {
+    const { kvHeads, headDim, dtype, window, turn } = options
+    this.#options = options
+    this.window = window
+    // a window is held in eight pages or more, so that little lies outside of it
+    this.#pageTokens = window === null || window >= 2048 ? 256 : window >= 1024 ? 128 : window >= 512 ? 64 : 32
+    this.#pageBytes = pageBytes({
+      ...{ pageTokens: this.#pageTokens, kvHeads, headDim, dtype },
+      valuesOnly: turn !== null,
+    })
+    this.#slots = turn && ropeAngles(places(0, this.#pageTokens), turn)
+    this.#angles = turn && { cos: new Float32Array(0), sin: new Float32Array(0) }
+  }
+
+  /** First token that is kept; pages count from it. */
+  get start(): number {
+    return this.#start
+  }
+
+  get bytes(): number {
+    return this.#pages.length * this.#pageBytes
+  }
+
+  /** Makes room for tokens up to, not including, `end`. */
+  reserve(end: number): void {
+    const count = Math.ceil((end - this.#start) / this.#pageTokens)
+    if (count > this.#addresses.length) this.#widen(Math.max(count, 2 * this.#addresses.length, 16))
+    while (this.#pages.length < count) {
+      const page = this.#options.pool.take(this.#pageBytes)
+      this.#enter(this.#pages.length, page)
+      this.#pages.push(page)
+    }
+  }
+
+  /** Gives back the pages that no row from token `next` on will see. */
+  forget(next: number): void {
+    if (this.window === null) return
+    const gone = Math.floor((next - this.window + 1 - this.#start) / this.#pageTokens)
+    if (gone <= 0) return
+    for (const page of this.#pages.splice(0, gone)) this.#options.pool.give(page)
+    this.#start += gone * this.#pageTokens
+    this.#pages.forEach((page, i) => {
+      this.#enter(i, page)
+    })
+  }
+
+  /** Gives everything back. */
+  release(): void {
+    for (const page of this.#pages) this.#options.pool.give(page)
+    this.#pages = []
+    this.#start = 0
+  }
+
+  /** The pages as ops take them; holds until the next change. */
+  get view(): KeyValuePages {
+    const { kvHeads, headDim, dtype } = this.#options
+    const [slots, angles] = [this.#slots, this.#angles]
+    return {
+      ...{ kvHeads, headDim, dtype, pageTokens: this.#pageTokens },
+      addresses: this.#addresses.subarray(0, this.#pages.length),
+      turn: slots && angles && { pageCos: angles.cos, pageSin: angles.sin, slotCos: slots.cos, slotSin: slots.sin },
+    }
+  }
+
+  #enter(index: number, page: ArrayBuffer): void {
+    this.#addresses[index] = BigInt(kernels.addressOf(new Uint8Array(page)))
+    const { turn } = this.#options
+    if (!turn || !this.#angles) return
+    const { cos, sin } = ropeAngles([this.#start + index * this.#pageTokens], turn)
+    this.#angles.cos.set(cos, index * cos.length)
+    this.#angles.sin.set(sin, index * sin.length)
+  }
+
+  #widen(pages: number): void {
+    const addresses = new BigUint64Array(pages)
+    addresses.set(this.#addresses)
+    this.#addresses = addresses
+    if (!this.#angles) return
+    const longer = (table: Float32Array): Float32Array => {
+      const copy = new Float32Array((pages * this.#options.headDim) / 2)
+      copy.set(table)
+      return copy
+    }
+    this.#angles = { cos: longer(this.#angles.cos), sin: longer(this.#angles.sin) }
+  }
+}
+
+function places(from: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => from + i)
+}
