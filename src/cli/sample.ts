@@ -1,6 +1,6 @@
 // `pollux sample`: the flags; the work is in sampleRun.ts, loaded when the command runs.
 import type { Command } from 'commander'
-import { folderName, nonNegativeNumber, share, wholeNumber } from './flags.ts'
+import { folderName, nonNegativeNumber, oneOf, share, wholeNumber } from './flags.ts'
 import { defaultOut } from './runFolder.ts'
 
 /** Flags of `pollux sample` as commander hands them over. */
@@ -12,6 +12,7 @@ export interface SampleFlags {
   topK: number
   topP: number
   seed: number
+  kvDtype: 'bf16' | 'int8'
   out: string
   json?: boolean
 }
@@ -21,6 +22,7 @@ Examples:
   $ npx pollux sample --prompt "import { "                the newest run
   $ npx pollux sample --run big --prompt "# " --tokens 400
   $ npx pollux sample --temperature 0                     the likeliest text, always the same
+  $ npx pollux sample --prompt "$(cat book.txt)" --kv-dtype int8
 `
 
 /** Adds the command. */
@@ -35,6 +37,12 @@ export function addSample(program: Command): void {
     .option('--top-k <n>', 'only the k likeliest tokens; 0: all', wholeNumber('--top-k', 0), 0)
     .option('--top-p <x>', 'only the likeliest tokens that hold this much probability', share('--top-p'), 1)
     .option('--seed <n>', 'seed of the draws', wholeNumber('--seed', 0, 2 ** 31 - 1), 0)
+    .option(
+      '--kv-dtype <dtype>',
+      'how keys and values are kept: bf16, or int8 in half the memory',
+      oneOf('--kv-dtype', ['bf16', 'int8']),
+      'bf16',
+    )
     .option('--out <dir>', 'folder that holds the runs', defaultOut)
     .option('--json', 'print one object a piece of text and a last one when done')
     .addHelpText('after', examples)

@@ -12,17 +12,25 @@ import { resumeCommand } from './trainPlan.ts'
 
 /** Continues the prompt on stdout. */
 export async function continueText(flags: SampleFlags): Promise<void> {
-  const { prompt, tokens, temperature, topK, topP, seed } = flags
+  const { prompt, tokens, temperature, topK, topP, seed, kvDtype } = flags
   const run = findRun(flags.out, flags.run)
   const writer = loadWriter(checkpointOf(run, flags.out))
   const terminal = openTerminal(process.stdout)
   // a model may write control characters; a terminal must not obey them
   const shown = terminal.isTerminal ? printable : (text: string) => text
   if (!flags.json) terminal.write(terminal.paint('bold', shown(prompt)))
+  // a prompt of several chunks may take a while
+  let isTold = false
+  const onProgress = (done: number, total: number): void => {
+    if (flags.json || (done === total && !isTold)) return
+    if (!isTold) terminal.line()
+    isTold = true
+    terminal.live(terminal.paint('dim', `reading the prompt: ${count(done)} of ${count(total)} tokens`))
+  }
   const started = performance.now()
   let text = ''
   let drawn = 0
-  for await (const piece of write(writer, { prompt, tokens, temperature, topK, topP, seed })) {
+  for await (const piece of write(writer, { prompt, tokens, temperature, topK, topP, seed, kvDtype, onProgress })) {
     text += piece.text
     drawn = piece.tokens
     if (flags.json) printJson({ event: 'text', text: piece.text, tokens: piece.tokens })

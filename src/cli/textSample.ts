@@ -17,6 +17,10 @@ export interface WriteOptions extends SamplingOptions {
   /** Most tokens to add. */
   tokens: number
   seed: number
+  /** How keys and values are kept. Default 'bf16'. */
+  kvDtype?: 'bf16' | 'int8'
+  /** Told tokens of the prompt read, and in all. */
+  onProgress?: (done: number, total: number) => void
 }
 
 /** Loads a checkpoint folder. @throws an error that names the file at fault */

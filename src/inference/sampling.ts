@@ -16,8 +16,8 @@ export function sampleToken(logits: Float32Array, options: SamplingOptions, rng:
   if (!(temperature >= 0)) throw new Error(`sample: temperature must be at least 0, got ${temperature}`)
   if (!(topK >= 0)) throw new Error(`sample: topK must be at least 0, got ${topK}`)
   if (!(topP > 0 && topP <= 1)) throw new Error(`sample: topP must be above 0 and at most 1, got ${topP}`)
+  if (temperature === 0) return likeliest(logits)
   const ids = Array.from(logits.keys()).sort((a, b) => logits[b] - logits[a] || a - b)
-  if (temperature === 0) return ids[0]
   const kept = topK > 0 ? ids.slice(0, topK) : ids
   const max = logits[kept[0]]
   const masses = kept.map((id) => Math.exp((logits[id] - max) / temperature))
@@ -30,4 +30,10 @@ export function sampleToken(logits: Float32Array, options: SamplingOptions, rng:
     if (draw < 0) return kept[i]
   }
   return kept[count - 1]
+}
+
+function likeliest(logits: Float32Array): number {
+  let best = 0
+  for (let id = 1; id < logits.length; id++) if (logits[id] > logits[best]) best = id
+  return best
 }

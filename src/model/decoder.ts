@@ -98,6 +98,9 @@ export interface LossResult {
   routings: Routing[]
 }
 
+/** Positions times head width, the size of a rotary table: 262144 positions of heads of 512, as in Gemma 4. */
+const largestRope = 2 ** 27
+
 /** Share of rows with a target up to which the head is spared the others. */
 const mostHeadRows = 0.8
 
@@ -248,9 +251,16 @@ export class Decoder {
     const known = this.#rope.get(type)
     if (known && known.positions >= count) return known.table
     const { config } = this
+    const turn = ropeTurn(config, type)
+    const most = Math.floor(largestRope / turn.headDim)
+    if (count > most) {
+      throw new PolluxError(`decoder: a pass without a past must be at most ${most} positions, got ${count}`, {
+        hint: 'read it in chunks into a key-value cache (prefill)',
+      })
+    }
     // doubled at least, so that a text that grows token by token does not make it anew each time
-    const positions = Math.min(config.max_position_embeddings, Math.max(count, 2 * (known?.positions ?? 256)))
-    const table = ropeTable({ positions, ...ropeTurn(config, type) })
+    const positions = Math.min(config.max_position_embeddings, most, Math.max(count, 2 * (known?.positions ?? 256)))
+    const table = ropeTable({ positions, ...turn })
     this.#rope.set(type, { positions, table })
     return table
   }
