@@ -2,9 +2,10 @@
   # One static library per instruction set, all from the same kernel sources: the flags and the
   # namespace differ (native/kernels/isa.h). The addon picks one table at run time (dispatch.cc).
   'variables': {
+    # -fno-strict-aliasing also comes with the headers of newer Nodes: named here, the last bits do not depend on them.
     'kernel_sources': ['<!@(node -p "require(\'fs\').readdirSync(\'native/kernels\').filter(f=>f.endsWith(\'.cc\')).map(f=>\'native/kernels/\'+f).join(\' \')")'],
     'common_flags': ['-std=c++20', '-O3', '-g1', '-Wall', '-Wextra', '-Wno-unused-parameter', '-Wno-psabi', '-Wno-maybe-uninitialized', '-Wno-uninitialized', '-Wno-ignored-attributes',
-                     '-fno-exceptions', '-fno-rtti', '-ffp-contract=fast', '-fno-math-errno', '-fno-trapping-math', '-fvisibility=hidden', '-fPIC'],
+                     '-fno-exceptions', '-fno-rtti', '-ffp-contract=fast', '-fno-math-errno', '-fno-trapping-math', '-fno-strict-aliasing', '-fvisibility=hidden', '-fPIC'],
   },
   'target_defaults': {
     'cflags!': ['-O2', '-fno-omit-frame-pointer'],

@@ -115,17 +115,8 @@ template <class T> static inline void store_part(T* p, vf v, int n) {
 // ---- arithmetic ----------------------------------------------------------------------------------
 
 static inline vf select(vi mask, vf yes, vf no) { return (vf)(((vi)yes & mask) | ((vi)no & ~mask)); }
-// One instruction where there is one; compilers make three of the comparison, whose results are the same (b if one is NaN).
-#if POLLUX_AVX512
-static inline vf max(vf a, vf b) { return (vf)_mm512_max_ps((__m512)a, (__m512)b); }
-static inline vf min(vf a, vf b) { return (vf)_mm512_min_ps((__m512)a, (__m512)b); }
-#elif defined(__AVX__)
-static inline vf max(vf a, vf b) { return (vf)_mm256_max_ps((__m256)a, (__m256)b); }
-static inline vf min(vf a, vf b) { return (vf)_mm256_min_ps((__m256)a, (__m256)b); }
-#else
 static inline vf max(vf a, vf b) { return select(a > b, a, b); }
 static inline vf min(vf a, vf b) { return select(a < b, a, b); }
-#endif
 
 // Sums the lanes pairwise: the order depends on kLanes only.
 static inline float reduce_add(vf v) {

@@ -25,7 +25,7 @@ test.each([
   ['num_hidden_layers', 1e9, /num_hidden_layers must be at most 1024, got 1000000000/],
   ['vocab_size', 1e9, /vocab_size must be at most 4194304/],
   ['moe_intermediate_size', 2 ** 40, /moe_intermediate_size must be at most 1048576/],
-  ['max_position_embeddings', 2 ** 31, /max_position_embeddings must be at most 1073741824, got 2147483648/],
+  ['max_position_embeddings', 2 ** 23, /max_position_embeddings must be at most 4194304, got 8388608/],
   ['num_key_value_heads', 4, /divisor of num_attention_heads/],
   ['head_dim', 63, /even/],
   ['top_k_experts', 17, /at most num_experts/],

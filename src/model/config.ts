@@ -90,9 +90,6 @@ const unsupported: Record<string, unknown> = {
   hidden_activation: configDefaults.hidden_activation,
 }
 
-/** Positions are counted in 32 bits. Tables are made for the positions met, and none behind a cache (decoder.ts). */
-const mostPositions = 2 ** 30
-
 /** Five sliding layers to one full one; the last always full (Gemma 4), unless `lastIsFull` is false (Gemma 3). */
 export function defaultLayerTypes(numLayers: number, { pattern = 6, lastIsFull = true } = {}): LayerType[] {
   return Array.from({ length: numLayers }, (_, i) =>
@@ -299,9 +296,6 @@ function checkRelations(config: ModelConfig): void {
   if (shared >= layers || config.layer_types.some((type) => !donors.has(type))) {
     const rule = 'so few that the layers before have both kinds of attention'
     if (shared > 0) throw new ConfigError('num_kv_shared_layers', rule, shared)
-  }
-  if (config.max_position_embeddings > mostPositions) {
-    throw new ConfigError('max_position_embeddings', `at most ${mostPositions}`, config.max_position_embeddings)
   }
   if (config.rms_norm_eps <= 0) throw new ConfigError('rms_norm_eps', 'above 0', config.rms_norm_eps)
   for (const field of ['bos_token_id', 'eos_token_id', 'pad_token_id'] as const) {
