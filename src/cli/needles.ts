@@ -25,7 +25,7 @@ const examples = `
 Kinds:
   single        one fact in the document, asked for at its end
   multiple      several facts, each asked for by its name
-  aggregated    three values of one name, from three places
+  aggregated    a trail of three facts from three places, each naming the next
   changed       a book read twice, one word changed: which sentence? (read off from probabilities)
 
 Examples:

@@ -24,12 +24,12 @@ const lookup: DocumentReader = {
     const text = Buffer.from(ids.map((id) => (id < 256 ? id : 0))).toString('latin1')
     return places.map((place) => {
       const line = text.slice(text.lastIndexOf('\n', place - 1) + 1, place)
-      const [, name, one, said] = /^Code: (\w+?)( one)?( .*)?$/.exec(line)!
-      const find = (key: string): string => new RegExp(`Code: ${key}( \\w+)\\.`).exec(text)![1]
-      const whole = one
-        ? `${find(`${name} one`)}, ${name} two${find(`${name} two`)}, ${name} three${find(`${name} three`)}`
-        : find(name)
-      return whole.charCodeAt((said ?? '').length)
+      const [, kind, name, said] = /^(Code|Path): (\w+?\b)(.*)$/.exec(line)!
+      const follow = (from: string): string => new RegExp(`Code: ${from}( \\w+)\\.`).exec(text)![1]
+      const first = follow(name)
+      const trail = (second: string): string => `${first},${first}${second},${second}${follow(second.trim())}`
+      const whole = kind === 'Code' ? first : trail(follow(first.trim()))
+      return whole.charCodeAt(said.length)
     })
   },
   surprise: () => new Float32Array(0),
@@ -56,6 +56,12 @@ test('one wrong token makes an answer wrong, and it is kept with what was said',
   expect(mistakes).toHaveLength(6)
   expect(mistakes[0].answer[0]).toBe(32)
   expect(mistakes[0].answer[1]).toBe(mistakes[0].values[0].charCodeAt(0) + 1)
+})
+
+test('more depths than a document can ask about are spread over several documents', async () => {
+  const { cells } = await needleGrid(lookup, sources, { seed: 0, kinds: ['multiple'], lengths: [8000], depths: 60 })
+  expect(cells.map(({ depth }) => depth)).toEqual(Array.from({ length: 60 }, (_, i) => i / 59))
+  expect(needleAccuracy(cells)).toBe(1)
 })
 
 test('lengths that the model cannot read, or that hold no needles, are refused by name', async () => {

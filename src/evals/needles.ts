@@ -78,19 +78,28 @@ export async function needleGrid(
   return scores
 }
 
-/** Short lengths first, so that something is to be seen soon. */
+/** Facts that one document asks about at most: names are few, and trails take three. */
+const mostAsked: Record<NeedleKind, number> = { single: 1, multiple: 24, aggregated: 12 }
+
+/** Documents to read: all kinds at all depths; short lengths first, so that something is to be seen soon. */
 function jobsOf({ kinds, lengths, samples = 1 }: NeedleOptions, depths: number[]) {
   return [...lengths]
     .sort((a, b) => a - b)
     .flatMap((length) =>
-      kinds.flatMap((kind) =>
-        Array.from({ length: samples }, (_, sample) =>
-          kind === 'single'
-            ? depths.map((depth, i) => ({ kind, length, depths: [depth], index: sample * depths.length + i }))
-            : [{ kind, length, depths, index: sample }],
-        ).flat(),
-      ),
+      kinds.flatMap((kind) => {
+        const parts = chunks(depths, mostAsked[kind])
+        return Array.from({ length: samples * parts.length }, (_, index) => ({
+          kind,
+          length,
+          index,
+          depths: parts[index % parts.length],
+        }))
+      }),
     )
+}
+
+function chunks<T>(items: T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size))
 }
 
 function judge(
@@ -125,7 +134,7 @@ function checkLengths(
   { writer }: NeedleSources,
   { lengths, depths, kinds }: NeedleOptions,
 ): void {
-  const shortest = Math.max(...kinds.map((kind) => shortestProbe(writer, kind, depths)))
+  const shortest = Math.max(...kinds.map((kind) => shortestProbe(writer, kind, Math.min(depths, mostAsked[kind]))))
   for (const length of lengths) {
     if (length > longest) {
       throw new PolluxError(

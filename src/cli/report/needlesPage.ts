@@ -32,7 +32,7 @@ export interface NeedlesPage {
 const titles: Record<GridCell['kind'], string> = {
   single: 'One fact in a document',
   multiple: 'Several facts, each asked for by its name',
-  aggregated: 'Three values of one name, put together',
+  aggregated: 'A trail of three facts, put together',
   changed: 'The changed sentence of a book read twice',
 }
 /** Wrong answers and changed sentences listed at most. */

@@ -9,7 +9,7 @@ import { Rng } from '../../util/index.ts'
 import { dataError } from '../errors.ts'
 import { hashIntegers } from '../permutation.ts'
 import type { Filler } from './filler.ts'
-import { join, type NeedleFact, type NeedleKind, type NeedleSplit, type NeedleWriter } from './needles.ts'
+import { join, type NeedleFact, type NeedleKind, type NeedleSplit, type NeedleWriter, trailLength } from './needles.ts'
 import type { NeedleWord } from './words.ts'
 
 /** A document of ids and which of them are to be predicted. */
@@ -109,12 +109,12 @@ export function needleDocument(sources: NeedleSources, { seed, index, length }: 
   const rng = new Rng(hashIntegers(seed, 101, index, length))
   // few as often as many: with few it is easily found out that looking back helps, many give many lessons
   const count = Math.round(mostFacts ** rng.uniform())
-  const names = writer.draw(rng, Math.min(count, writer.words.names.length))
+  const kinds = Array.from({ length: count }, (): NeedleKind =>
+    rng.uniform() < aggregatedShare ? 'aggregated' : 'multiple',
+  )
   const hidden: HiddenFact[] = []
   let [needles, questions] = [0, 0]
-  for (const name of names) {
-    const kind: NeedleKind = rng.uniform() < aggregatedShare ? 'aggregated' : 'multiple'
-    const fact = writer.fact(rng, { kind, name, split: 'train' })
+  for (const fact of writer.facts(rng, { kinds, split: 'train' })) {
     needles += fact.needles.reduce((sum, ids) => sum + ids.length, 0)
     questions += fact.question.length + fact.answer.length + writer.stop.length
     if (needles > mostHidden * length && hidden.length > 0) break
@@ -142,9 +142,13 @@ export function needleProbe(
   const { writer } = sources
   const rng = new Rng(hashIntegers(seed, 102, index, length, ['single', 'multiple', 'aggregated'].indexOf(kind)))
   const others = kind === 'single' ? 0 : Math.max(0, distractors + 1 - depths.length)
-  const names = writer.draw(rng, depths.length + others)
-  const hidden = names.map((name, i): HiddenFact => {
-    const fact = writer.fact(rng, { kind, name, split })
+  const facts = writer.facts(rng, { kinds: Array<NeedleKind>(depths.length + others).fill(kind), split })
+  if (facts.length < depths.length) {
+    throw dataError(
+      `needles: a document must ask for at most ${facts.length} facts of kind ${kind}, got ${depths.length}`,
+    )
+  }
+  const hidden = facts.map((fact, i): HiddenFact => {
     const rest = Array.from({ length: fact.needles.length - 1 }, () => rng.uniform())
     return { fact, asked: i < depths.length, depths: [i < depths.length ? depths[i] : rng.uniform(), ...rest] }
   })
@@ -162,7 +166,10 @@ export function shortestProbe(writer: NeedleWriter, kind: NeedleKind, depths: nu
     text: '',
     ids: new Int32Array(Math.max(...words.map(({ ids }) => ids.length))),
   })
-  const { needles, question, answer } = writer.write(kind, longest(names), Array(3).fill(longest(values)))
+  const { needles, question, answer } = writer.write(kind, [
+    ...Array<NeedleWord>(kind === 'aggregated' ? trailLength : 1).fill(longest(names)),
+    longest(values),
+  ])
   const hidden = needles.reduce((sum, ids) => sum + ids.length, 0)
   const count = kind === 'single' || depths === 0 ? 1 : Math.max(depths, distractors + 1)
   return (

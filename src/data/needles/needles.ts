@@ -1,13 +1,14 @@
 // Needles: facts that only the document can tell, and the questions that ask for them.
 //
-//   single, multiple   needle    Code: river silver.           question   Code: river| silver
-//   aggregated         needles   Code: river one silver. ...   Code: river three hill.
-//                      question  Code: river one| silver, river two ice, river three hill
+//   single, multiple   needle    Code: river silver.         question   Code: river| silver
+//   aggregated         needles   Code: river stone. ...   Code: stone garden. ...   Code: garden silver.
+//                      question  Path: river| stone, stone garden, garden silver
 //
 // The value follows its name at once, in needle and question alike. So retrieving is one step of looking back for the same
-// word and going on as it did there (induction), which the one full layer of a small model can do, and which
-// any text that repeats itself teaches. An aggregated answer needs three needles from different places. Kamradt 2023
-// (needle in a haystack); Hsieh et al. 2024 (RULER: several keys, several values).
+// word and going on as it did there (induction), which the one full layer of a small model can do, and which any text
+// that repeats itself teaches. An aggregated answer is a trail: it is put together from three needles at different
+// places, each of which names the next. Kamradt 2023 (needle in a haystack); Hsieh et al. 2024 (RULER: several
+// keys, variable tracking).
 //
 // Which pairs of name and value training may have follows from the pair itself: one in ten is kept for tests.
 import { hash } from 'node:crypto'
@@ -33,72 +34,74 @@ export interface NeedleFact {
 }
 
 /** Needles of an aggregated fact. */
-export const aggregatedNeedles = 3
-const ordinals = ['one', 'two', 'three']
+export const trailLength = 3
 /** One of this many pairs of name and value is held out. */
 const heldOutOf = 10
 
 /** Writes facts in the tokens of a tokenizer. */
 export class NeedleWriter {
   readonly words: NeedleWords
-  readonly #pieces: Record<'code' | 'comma', Int32Array> & { ordinal: Int32Array[] }
   readonly stop: Int32Array
-  readonly #sides = new Map<NeedleWord, Record<NeedleSplit, NeedleWord[]>>()
+  readonly #pieces: Record<'code' | 'path' | 'comma', Int32Array>
+  /** Of a name: the words that it is paired with in tests only. */
+  readonly #heldOut = new Map<NeedleWord, Set<NeedleWord>>()
 
   constructor(tokenizer: Pick<TextTokenizer, 'encode'>) {
     const encode = (text: string): Int32Array => Int32Array.from(tokenizer.encode(text))
     this.words = needleWords(tokenizer)
-    this.#pieces = {
-      code: encode('\nCode:'),
-      comma: encode(','),
-      ordinal: ordinals.map((word) => encode(` ${word}`)),
-    }
+    this.#pieces = { code: encode('\nCode:'), path: encode('\nPath:'), comma: encode(',') }
     this.stop = encode('.')
   }
 
-  /**
-   * Facts about `count` different names, in random order.
-   *
-   * @param count at most as many as there are names
-   */
-  facts(rng: Rng, { kind, count, split }: { kind: NeedleKind; count: number; split: NeedleSplit }): NeedleFact[] {
-    return this.draw(rng, count).map((name) => this.fact(rng, { kind, name, split }))
-  }
-
-  /** `count` different names, in random order. */
-  draw(rng: Rng, count: number): NeedleWord[] {
-    return rng.shuffle([...this.words.names]).slice(0, count)
-  }
-
-  /** A fact about a name, its values drawn from those that the split may have. */
-  fact(rng: Rng, { kind, name, split }: { kind: NeedleKind; name: NeedleWord; split: NeedleSplit }): NeedleFact {
-    return this.write(kind, name, rng.shuffle([...this.#allowed(name)[split]]))
-  }
-
-  /** Values that a name may have on each side. */
-  #allowed(name: NeedleWord): Record<NeedleSplit, NeedleWord[]> {
-    let sides = this.#sides.get(name)
-    if (!sides) {
-      sides = { train: [], test: [] }
-      for (const value of this.words.values) sides[isHeldOut(name, value) ? 'test' : 'train'].push(value)
-      this.#sides.set(name, sides)
+  /** A fact of each kind, all about different names; fewer when the names are used up. */
+  facts(rng: Rng, { kinds, split }: { kinds: readonly NeedleKind[]; split: NeedleSplit }): NeedleFact[] {
+    const free = rng.shuffle([...this.words.names])
+    const facts: NeedleFact[] = []
+    for (const kind of kinds) {
+      const names = this.#takeTrail(free, kind === 'aggregated' ? trailLength : 1, split)
+      if (names === undefined) break
+      const values = this.words.values.filter((value) => this.#isOf(split, names.at(-1)!, value))
+      facts.push(this.write(kind, [...names, values[rng.integer(values.length)]]))
     }
-    return sides
+    return facts
   }
 
-  /** The fact that a name has these values: three of an aggregated one, else the first of them. */
-  write(kind: NeedleKind, name: NeedleWord, values: readonly NeedleWord[]): NeedleFact {
-    const { code, comma, ordinal } = this.#pieces
-    const aggregated = kind === 'aggregated'
-    const used = values.slice(0, aggregated ? aggregatedNeedles : 1)
-    const key = (i: number): Int32Array[] => (aggregated ? [name.ids, ordinal[i]] : [name.ids])
+  /** Takes the first names that may follow each other out of `free`; undefined when there are none. */
+  #takeTrail(free: NeedleWord[], length: number, split: NeedleSplit): NeedleWord[] | undefined {
+    for (const start of free) {
+      const trail = [start]
+      while (trail.length < length) {
+        const next = free.find((name) => !trail.includes(name) && this.#isOf(split, trail.at(-1)!, name))
+        if (next === undefined) break
+        trail.push(next)
+      }
+      if (trail.length < length) continue
+      for (const name of trail) free.splice(free.indexOf(name), 1)
+      return trail
+    }
+    return undefined
+  }
+
+  #isOf(split: NeedleSplit, name: NeedleWord, value: NeedleWord): boolean {
+    let heldOut = this.#heldOut.get(name)
+    if (!heldOut) {
+      const { names, values } = this.words
+      this.#heldOut.set(name, (heldOut = new Set([...names, ...values].filter((word) => isHeldOut(name, word)))))
+    }
+    return heldOut.has(value) === (split === 'test')
+  }
+
+  /** The fact that each word is the value of the one before: two words, or four of an aggregated fact. */
+  write(kind: NeedleKind, words: readonly NeedleWord[]): NeedleFact {
+    const { code, path, comma } = this.#pieces
+    const pairs = words.slice(1).map((value, i) => ({ name: words[i], value }))
     return {
       kind,
-      name: name.text,
-      values: used.map(({ text }) => text),
-      needles: used.map(({ ids }, i) => join([code, ...key(i), ids, this.stop])),
-      question: join([code, ...key(0)]),
-      answer: join(used.flatMap(({ ids }, i) => (i === 0 ? [ids] : [comma, ...key(i), ids]))),
+      name: words[0].text,
+      values: pairs.map(({ value }) => value.text),
+      needles: pairs.map(({ name, value }) => join([code, name.ids, value.ids, this.stop])),
+      question: join([kind === 'aggregated' ? path : code, words[0].ids]),
+      answer: join(pairs.flatMap(({ name, value }, i) => (i === 0 ? [value.ids] : [comma, name.ids, value.ids]))),
     }
   }
 }
