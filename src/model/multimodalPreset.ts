@@ -2,11 +2,12 @@
 //
 // | what           | nano                             | Gemma 4 12B
 // | width          | 2/3 of the text preset's: 256    | 3840
+// | heads          | 8 of 32, each with its own keys    | 16 of 256, 8 key heads
 // | patch          | 12 pixels, one soft token each   | 16 pixels, 3 x 3 a soft token
 // | picture, frame | 9 and 4 soft tokens              | 280 and 70
 // | sound          | 25 rows a second, 4 x 64 log-mel | 25 rows a second, 640 samples
 import { type ModelConfig, parseConfig } from './config.ts'
-import { kvHeads, type Preset } from './presets.ts'
+import { type Preset } from './presets.ts'
 import { withRouting } from './routingSpec.ts'
 import { type MultimodalConfig, parseMultimodalConfig } from './multimodalConfig.ts'
 
@@ -19,6 +20,8 @@ interface MediaVocabulary {
   specialTokens: ReadonlyMap<string, number>
 }
 
+/** Many narrow heads with keys of their own: one key head of 64 has little room to look for colours, shapes and places at once. */
+const headDim = 32
 /** Below this width nothing is left to save. */
 const leastWidth = 192
 
@@ -29,12 +32,15 @@ const leastWidth = 192
 function narrower(config: ModelConfig): ModelConfig {
   const hidden = 64 * Math.round((config.hidden_size * 2) / 3 / 64)
   if (config.hidden_size < leastWidth) return config
-  const heads = hidden / 64
+  const heads = hidden / headDim
   return {
     ...config,
     hidden_size: hidden,
     num_attention_heads: heads,
-    num_key_value_heads: kvHeads(heads),
+    num_key_value_heads: heads,
+    num_global_key_value_heads: heads,
+    head_dim: headDim,
+    global_head_dim: headDim,
     intermediate_size: 64 * Math.round((4 * hidden) / 3 / 64),
     moe_intermediate_size: hidden / 2,
   }

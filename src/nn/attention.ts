@@ -74,8 +74,10 @@ export class Attention {
   readonly kNorm: Weight | null
 
   constructor(name: string, shape: AttentionShape) {
-    const { hiddenSize, heads, kvHeads, headDim, values = 'own', storedLess } = shape
+    const { hiddenSize, heads, kvHeads, headDim, values = 'own', storedLess, scale = 1 } = shape
     this.shape = shape
+    // without a factor on q.k it is their norms that keep scores near 1 at the start
+    const role = scale === 1 ? 'headNorm' : 'norm'
     const kvWidths = { own: [kvHeads, kvHeads], keys: [kvHeads], shared: [] }[values]
     this.qkv = fusedWeight(
       `${name}.${projectionNames[values]}.weight`,
@@ -83,8 +85,8 @@ export class Attention {
       hiddenSize,
     )
     this.output = matrixWeight(`${name}.o_proj.weight`, [hiddenSize, heads * headDim], 'matrix')
-    this.qNorm = vectorWeight(`${name}.q_norm.weight`, headDim, 'norm', storedLess)
-    this.kNorm = values === 'shared' ? null : vectorWeight(`${name}.k_norm.weight`, headDim, 'norm', storedLess)
+    this.qNorm = vectorWeight(`${name}.q_norm.weight`, headDim, role, storedLess)
+    this.kNorm = values === 'shared' ? null : vectorWeight(`${name}.k_norm.weight`, headDim, role, storedLess)
   }
 
   get weights(): Weight[] {

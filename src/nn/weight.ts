@@ -13,8 +13,10 @@ export type Role =
   | 'experts'
   /** Token table [V, D], which is the output head too. */
   | 'embedding'
-  /** Scale of a norm on the way into a block, or of a head. */
+  /** Scale of a norm on the way into a block. */
   | 'norm'
+  /** Scale of a norm of query or key heads, whose product is not scaled otherwise. */
+  | 'headNorm'
   /** Scale of a norm on the way out of a block, before the residual sum. */
   | 'postNorm'
   /** Router matrix [E, D]. */
@@ -85,7 +87,7 @@ export function gatedExpertsWeight(name: string, experts: number, inner: number,
 export function vectorWeight(
   name: string,
   size: number,
-  role: 'norm' | 'postNorm' | 'scale' | 'bias',
+  role: 'norm' | 'headNorm' | 'postNorm' | 'scale' | 'bias',
   storedLess = 0,
 ): Weight {
   return { parameter: new Parameter(name, [size]), role, parts: [], storedLess }

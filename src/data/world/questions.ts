@@ -16,22 +16,49 @@ import {
 } from './scene.ts'
 import type { WorldItem, WorldTurn } from './types.ts'
 
-/** Turns of a document. Few, since only the first is answered from the picture alone, as an eval asks: later ones may lean on it. */
+/** Turns that an eval asks of a scene, each on its own. */
 const mostTurns = 3
-/** Share of documents with the caption among them. */
+/** Share of an eval's scenes with the caption among them. */
 const captionShare = 0.7
+/** Questions of a training document before its description, and the share of documents with the description alone. */
+const questionsBefore = 2
+const descriptionAlone = 0.5
+/** Share of the questions of a kind that training keeps; these two are learnt long before the others. */
+const kept: Record<string, number> = { shape: 0.4, count: 0.4 }
 
 /** A picture, its caption and questions about it. */
-export function makeScene(rng: Rng): WorldItem {
+export function makeScene(rng: Rng, { test }: { test: boolean }): WorldItem {
   const scene = randomScene(rng, draw(rng, [1, 2, 2, 3]))
   const questions = rng.shuffle(questionsOf(scene, rng))
-  const asked = rng.uniform() < captionShare ? [turn('caption', 'describe', caption(scene)), ...questions] : questions
+  const told = turn('caption', 'describe', caption(scene))
+  const listed = turn('list', 'list the shapes', byShape(scene))
   return {
     signature: signatureOf(scene),
     media: [{ picture: renderScene(scene, rng) }],
-    turns: rng.shuffle(asked.slice(0, mostTurns)),
+    turns: test
+      ? askedTurns(told, rng.shuffle([...questions, listed]), rng)
+      : learntTurns([told, listed], questions, rng),
     truth: scene,
   }
+}
+
+/** Descriptions come last: after one, questions would be answered from its words and not from the picture. */
+function learntTurns(descriptions: WorldTurn[], questions: WorldTurn[], rng: Rng): WorldTurn[] {
+  const last = draw(rng, descriptions)
+  if (rng.uniform() < descriptionAlone) return [last]
+  const chosen = questions.filter(({ kind }) => rng.uniform() < (kept[kind] ?? 1))
+  return [...chosen.slice(0, questionsBefore), last]
+}
+
+/** `circle red left big, cross white top small`: by name, so that each shape has to be found wherever it is. */
+function byShape(scene: Scene): string {
+  const sorted = [...scene].sort((a, b) => shapeNames.indexOf(a.shape) - shapeNames.indexOf(b.shape))
+  return sorted.map(({ shape, color, cell, size }) => `${shape} ${color} ${cellNames[cell]} ${size}`).join(', ')
+}
+
+function askedTurns(told: WorldTurn, questions: WorldTurn[], rng: Rng): WorldTurn[] {
+  const all = rng.uniform() < captionShare ? [told, ...questions] : questions
+  return rng.shuffle(all.slice(0, mostTurns))
 }
 
 export function turn(kind: string, question: string, answer: string): WorldTurn {

@@ -5,12 +5,12 @@ export const shapeNames = ['circle', 'square', 'triangle', 'cross'] as const
 export type ShapeName = (typeof shapeNames)[number]
 
 export const palette = {
-  red: [224, 44, 44],
-  green: [40, 184, 64],
-  blue: [56, 88, 240],
-  yellow: [240, 212, 48],
-  purple: [168, 60, 208],
-  white: [244, 244, 244],
+  red: [255, 110, 110],
+  green: [110, 255, 110],
+  blue: [110, 130, 255],
+  yellow: [255, 255, 110],
+  purple: [220, 110, 255],
+  white: [250, 250, 250],
 } as const
 export type ColorName = keyof typeof palette
 export const colorNames = Object.keys(palette) as ColorName[]
