@@ -46,6 +46,9 @@ function fail(lines) {
   process.exit(1)
 }
 
+// `npx pollux` installs the checkout it stands in, and with it runs this script: what `npm ci` built is left as it is.
+if (process.env.npm_command === 'exec' && existsSync(join(root, 'build/Release/pollux.node'))) process.exit(0)
+
 const missing = missingTools()
 if (missing.length > 0) {
   fail([
