@@ -1,6 +1,6 @@
 // Text from a checkpoint: loads model and tokenizer, yields the continuation piece by piece.
 import { join } from 'node:path'
-import { generate, type SamplingOptions } from '../inference/index.ts'
+import { generate, generatePlainly, type SamplingOptions } from '../inference/index.ts'
 import { type Decoder, loadModel } from '../model/index.ts'
 import { Tokenizer } from '../tokenizer/index.ts'
 import { PolluxError, Rng } from '../util/index.ts'
@@ -49,7 +49,10 @@ export async function* write({ model, tokenizer }: Writer, options: WriteOptions
   const decoder = tokenizer.streamDecoder()
   const stopIds = [tokenizer.eosId]
   let tokens = 0
-  for await (const id of generate(model, ids, { ...sampling, maxTokens, stopIds, rng: new Rng(seed) })) {
+  // a text that outgrows the model loses its beginning, which a cache cannot forget
+  const fits = ids.length + maxTokens - 1 <= model.config.max_position_embeddings
+  const continued = fits ? generate : generatePlainly
+  for await (const id of continued(model, ids, { ...sampling, maxTokens, stopIds, rng: new Rng(seed) })) {
     tokens++
     const text = decoder.push(id)
     if (text !== '') yield { text, tokens }

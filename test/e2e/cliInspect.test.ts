@@ -35,7 +35,7 @@ describe('inspect', () => {
   it('answers for a published model at a context, and says when that is too long', async () => {
     const { stdout } = await inspect('gemma-4-26b-a4b', '--context', '1048576')
     expect(stdout).toMatch(/all +25\.2B +3\.82B/)
-    expect(stdout).toMatch(/full +5 +20\.5 kB +1,048,576 +21\.5 GB/)
+    expect(stdout).toMatch(/full +5 +10\.2 kB +1,048,576 +10\.7 GB/)
     expect(stdout).toMatch(/1,048,576 tokens are beyond the 262,144 the model is made for/)
     expect(stdout.split('\n').every((line) => line.length <= 90)).toBe(true)
   })
