@@ -1,6 +1,6 @@
 // `pollux needles`: the flags; the work is in needlesRun.ts, loaded when the command runs.
 import type { Command } from 'commander'
-import { folderName, repeated, tokenCounts, wholeNumber, words } from './flags.ts'
+import { folderName, oneOf, repeated, tokenCounts, wholeNumber, words } from './flags.ts'
 import { defaultOut } from './runFolder.ts'
 
 /** What can be asked: the kinds of data/needles, and the changed sentence. */
@@ -17,6 +17,7 @@ export interface NeedleFlags {
   data?: string[]
   book?: string
   seed: number
+  kvDtype: 'bf16' | 'int8'
   out: string
   json?: boolean
 }
@@ -55,6 +56,12 @@ export function addNeedles(program: Command): void {
     .option('--data <path>', "text to hide them in; may be given again (default: the run's held-out text)", repeated)
     .option('--book <file>', 'text for the changed sentence (default: as --data)')
     .option('--seed <n>', 'seed of the questions', wholeNumber('--seed', 0, 2 ** 31 - 1), 0)
+    .option(
+      '--kv-dtype <dtype>',
+      'how keys and values are kept: bf16, or int8 in half the memory',
+      oneOf('--kv-dtype', ['bf16', 'int8']),
+      'bf16',
+    )
     .option('--out <dir>', 'folder that holds the runs', defaultOut)
     .option('--json', 'print one object a cell and a last one when done')
     .addHelpText('after', examples)

@@ -41,7 +41,7 @@ export async function runNeedles(flags: NeedleFlags): Promise<void> {
   const folder = checkpointOf(run, flags.out)
   const model = loadAnyModel(folder)
   const tokenizer = Tokenizer.load(join(folder, 'tokenizer.json'))
-  const reader = modelReader(model)
+  const reader = modelReader(model, { dtype: flags.kvDtype })
   const lengths = flags.lengths ?? defaultLengths(reader.longest)
   const texts = await heldOutText(run, flags, terminal)
   const results = { cells: [] as GridCell[], wrong: [] as WrongAnswer[], changed: [] as ChangedSample[] }

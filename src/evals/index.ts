@@ -39,7 +39,7 @@ export {
   type ChangedOptions,
   type ChangedSample,
 } from './changedSentence.ts'
-export { type DocumentReader, modelReader } from './likeliest.ts'
+export { type DocumentReader, modelReader, type ReaderOptions } from './likeliest.ts'
 export {
   needleAccuracy,
   type NeedleCell,

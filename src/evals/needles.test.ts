@@ -70,13 +70,14 @@ test('lengths that the model cannot read, or that hold no needles, are refused b
   await expect(ask(100)).rejects.toThrow(/length must be at least \d+ for 3 depths, got 100/)
 })
 
-test('what the reader of a model calls likeliest and surprising follows from the logits of each prefix', () => {
+test('what the reader of a model calls likeliest and surprising follows from the logits of each prefix, across chunks', () => {
   const config = { ...preset('micro').config, vocab_size: 258 }
   const model = new Decoder(config).initialise(new Rng(3))
-  const reader = modelReader(model, { compute: 'f32' })
+  // chunks of 6: the document is read through the cache in four of them
+  const reader = modelReader(model, { compute: 'f32', chunk: 6 })
   const ids = Int32Array.from({ length: 20 }, (_, i) => (i * 37) % 258)
   const surprise = reader.surprise(ids)
-  const places = Int32Array.of(1, 7, 19)
+  const places = Int32Array.of(1, 6, 7, 18, 19)
   const likeliest = reader.likeliest(ids, places)
   expect(surprise[0]).toBe(0)
   places.forEach((place, i) => {
