@@ -1,47 +1,32 @@
 // compare.html: a mixture of experts against dense models, in one file with no request leaving it and no script.
-import { readFileSync } from 'node:fs'
 import type { Interval, Verdict } from '../../train/index.ts'
 import { bytes, count, decimals, percent, short } from '../format.ts'
 import { lossCharts, tuneChart } from './compareCharts.ts'
 import type { AblationRow, ComparePage, ContestantRow } from './compareData.ts'
-import { embedSource, type Html, html } from './html.ts'
-import { factTable } from './sections.ts'
+import { type Html, html } from './html.ts'
+import { ownFile, renderPage } from './page.ts'
+import { factTable, scrollTable, tile } from './sections.ts'
 
 /** The whole page as text. */
 export function renderComparePage(data: ComparePage): string {
-  const page = html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width,initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <meta http-equiv="Content-Security-Policy" content="default-src 'none';style-src 'unsafe-inline'" />
-        <title>${data.name} · sparse against dense · Pollux</title>
-        <style>
-          ${embedSource(ownFile('page.css'))}
-          ${embedSource(ownFile('compare.css'))}
-        </style>
-      </head>
-      <body>
-        <main>
-          ${header(data)} ${tiles(data)} ${verdictSection(data)} ${modelSection(data)}
-          <section>
-            <h2>Held-out loss</h2>
-            <p class="note">
-              Mean over seeds, and a band from the lowest to the highest. Dots end schedules of their own.
-            </p>
-            <div class="charts">${lossCharts(data)}</div>
-          </section>
-          ${ablationSection(data.ablations)} ${tuneSection(data.contestants)} ${methodSection(data)}
-          <div class="columns">${factTable('Setting', data.setting)} ${factTable('Machine', data.machine)}</div>
-          <footer>
-            <h2>Go on</h2>
-            <pre>${data.commands.join('\n')}</pre>
-          </footer>
-        </main>
-      </body>
-    </html> `
-  return page.text
+  return renderPage({
+    title: `${data.name} · sparse against dense · Pollux`,
+    styles: [ownFile('page.css'), ownFile('compare.css')],
+    body: html`<main>
+      ${header(data)} ${tiles(data)} ${verdictSection(data)} ${modelSection(data)}
+      <section>
+        <h2>Held-out loss</h2>
+        <p class="note">Mean over seeds, and a band from the lowest to the highest. Dots end schedules of their own.</p>
+        <div class="charts">${lossCharts(data)}</div>
+      </section>
+      ${ablationSection(data.ablations)} ${tuneSection(data.contestants)} ${methodSection(data)}
+      <div class="columns">${factTable('Setting', data.setting)} ${factTable('Machine', data.machine)}</div>
+      <footer>
+        <h2>Go on</h2>
+        <pre>${data.commands.join('\n')}</pre>
+      </footer>
+    </main>`,
+  })
 }
 
 function header({ name, createdAt, contestants }: ComparePage): Html {
@@ -59,12 +44,6 @@ function header({ name, createdAt, contestants }: ComparePage): Html {
 function tiles({ verdicts, contestants }: ComparePage): Html {
   const first = verdicts[0]
   const [sparse, dense] = contestants
-  const tile = (label: string, value: string, note: string) =>
-    html`<div class="tile">
-      <dt>${label}</dt>
-      <dd>${value}</dd>
-      <p>${note}</p>
-    </div>`
   const within = ({ low, high }: Interval): string =>
     Number.isFinite(low) ? `95%: ${decimals(low, 2)} to ${decimals(high, 2)}` : 'one seed'
   return html`<dl class="tiles">
@@ -84,21 +63,6 @@ function interval({ mean, low, high }: Interval, digits = 3): Html {
     <span class="range">${decimals(low, digits)} to ${decimals(high, digits)}</span>`
 }
 
-function table(head: readonly string[], rows: Html[]): Html {
-  return html`<div class="scroll">
-    <table class="figures">
-      <thead>
-        <tr>
-          ${head.map((title) => html`<th scope="col">${title}</th>`)}
-        </tr>
-      </thead>
-      <tbody>
-        ${rows}
-      </tbody>
-    </table>
-  </div>`
-}
-
 function cells(title: string, values: (string | Html)[]): Html {
   return html`<tr>
     <th scope="row">${title}</th>
@@ -116,7 +80,7 @@ function verdictSection({ verdicts, contestants }: ComparePage): Html {
       Sparse over dense, paired by seed, with 95% intervals: below 1 (or 0) the sparse model is better. "To its loss"
       asks what the sparse model needs to stand where the dense one ended.
     </p>
-    ${table(
+    ${scrollTable(
       ['', ...verdicts.map((each) => `against ${labelOf(each)}`)],
       [
         row('bits per byte at equal tokens', (each) => interval(each.atEqualTokens, 4)),
@@ -150,7 +114,7 @@ function modelSection({ contestants }: ComparePage): Html {
     each.routing === null ? '–' : value(each.routing)
   return html`<section>
     <h2>The models</h2>
-    ${table(
+    ${scrollTable(
       ['', ...contestants.map(({ label }) => label)],
       [
         row('bits per byte', (each) => interval(each.bitsPerByte, 4)),
@@ -208,7 +172,7 @@ function ablationSection(ablations: readonly AblationRow[]): Html {
       One change of the sparse model each, at its learning rate; differences are paired by seed, below 0 the change
       helps.
     </p>
-    ${table(['', 'of', ...head, 'change'], rows)}
+    ${scrollTable(['', 'of', ...head, 'change'], rows)}
   </section>`
 }
 
@@ -231,7 +195,7 @@ function tuneSection(contestants: readonly ContestantRow[]): Html {
   return html`<section>
     <h2>Learning rates</h2>
     <p class="note">Each model trains at its own: the best of short trainings with factors on the preset's rates.</p>
-    ${table(['', ...factors.map((factor) => `× ${Number(factor.toPrecision(3))}`)], rows)}
+    ${scrollTable(['', ...factors.map((factor) => `× ${Number(factor.toPrecision(3))}`)], rows)}
     <div class="charts">${html`<figure>${chart}</figure>`}</div>
   </section>`
 }
@@ -254,8 +218,4 @@ function methodSection({ verdicts }: ComparePage): Html {
       one process; the time of validation counts for nobody.
     </p>
   </section>`
-}
-
-function ownFile(name: string): string {
-  return readFileSync(new URL(name, import.meta.url), 'utf8')
 }

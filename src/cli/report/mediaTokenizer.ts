@@ -1,13 +1,13 @@
 // report.html of `pollux media-tokenizer`: originals beside what comes back from their codes, to look at and to listen to.
 //
 // One file with no request leaving it: pictures and sounds are inlined, and a content security policy forbids the rest.
-import { readFileSync } from 'node:fs'
 import type { MediaKind } from '../../model/index.ts'
 import type { CodeUsage } from '../../train/index.ts'
 import { count, decimals, duration, percent, short } from '../format.ts'
-import { embedSource, type Html, html } from './html.ts'
+import { type Html, html } from './html.ts'
+import { ownFile, renderPage } from './page.ts'
 import { type Facts } from './report.ts'
-import { factTable } from './sections.ts'
+import { factTable, tile } from './sections.ts'
 
 /** What one tokenizer came to. */
 export interface TokenizerSection {
@@ -56,41 +56,25 @@ const style = `
 
 /** The whole page as text. */
 export function renderTokenizerReport(data: TokenizerReport): string {
-  const css = readFileSync(new URL('page.css', import.meta.url), 'utf8')
-  const page = html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width,initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <meta
-          http-equiv="Content-Security-Policy"
-          content="default-src 'none';style-src 'unsafe-inline';img-src data:;media-src data:"
-        />
-        <title>Media tokenizer · Pollux</title>
-        <style>
-          ${embedSource(css)}
-          ${embedSource(style)}
-        </style>
-      </head>
-      <body>
-        <main>
-          <header>
-            <h1>Media tokenizer</h1>
-            <p class="lead">
-              Pictures and sounds as codes: what was held out, beside what comes back.
-              ${data.createdAt.slice(0, 16).replace('T', ' ')} UTC.
-            </p>
-          </header>
-          ${data.sections.map(section)} ${rejectSection(data.rejects)}
-          <footer>
-            <h2>Go on</h2>
-            <pre>${data.commands.join('\n')}</pre>
-          </footer>
-        </main>
-      </body>
-    </html> `
-  return page.text
+  return renderPage({
+    title: 'Media tokenizer · Pollux',
+    styles: [ownFile('page.css'), style],
+    media: true,
+    body: html`<main>
+      <header>
+        <h1>Media tokenizer</h1>
+        <p class="lead">
+          Pictures and sounds as codes: what was held out, beside what comes back.
+          ${data.createdAt.slice(0, 16).replace('T', ' ')} UTC.
+        </p>
+      </header>
+      ${data.sections.map(section)} ${rejectSection(data.rejects)}
+      <footer>
+        <h2>Go on</h2>
+        <pre>${data.commands.join('\n')}</pre>
+      </footer>
+    </main>`,
+  })
 }
 
 function section(data: TokenizerSection): Html {
@@ -119,12 +103,6 @@ function coarseTitle({ examples }: TokenizerSection): string {
 }
 
 function tiles(data: TokenizerSection, unit: string): Html {
-  const tile = (label: string, value: string, note: string) =>
-    html`<div class="tile">
-      <dt>${label}</dt>
-      <dd>${value}</dd>
-      <p>${note}</p>
-    </div>`
   const { readable } = data
   return html`<dl class="tiles">
     ${readable ? tile('Read right', percent(readable.share), readable.what) : html``}

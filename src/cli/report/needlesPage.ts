@@ -3,11 +3,11 @@
 //            depth 0   0.1   0.2 ...        a cell is the share of exact answers; the map says where in a document, and
 //   1,024       1       1     1             from which length on, facts are lost
 //   32,768     0.5      1     1
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { ChangedSample, NeedleCell } from '../../evals/index.ts'
 import { count, percent } from '../format.ts'
-import { embedSource, type Html, html } from './html.ts'
+import { type Html, html } from './html.ts'
+import { ownFile, renderPage } from './page.ts'
+import { scrollTable } from './sections.ts'
 
 /** A cell of any kind; those of the changed sentence have baselines. */
 export interface GridCell extends Pick<NeedleCell, 'length' | 'depth' | 'right' | 'asked'> {
@@ -38,57 +38,49 @@ const titles: Record<GridCell['kind'], string> = {
 /** Wrong answers and changed sentences listed at most. */
 const mostListed = 60
 
+const style = `
+.needles {
+  border-collapse: separate;
+  border-spacing: 3px;
+}
+.needles td {
+  min-width: 3.2rem;
+  padding: 0.3rem 0.2rem;
+  border-radius: 4px;
+  text-align: center;
+}
+.needles th {
+  padding-right: 0.6rem;
+  color: var(--muted);
+  font-weight: 500;
+  text-align: right;
+}
+`
+
 /** The page as text; nothing in it is requested from elsewhere. */
 export function needlesPage({ name, cells, wrong, changed }: NeedlesPage): string {
   const kinds = (Object.keys(titles) as GridCell['kind'][]).filter((kind) => cells.some((cell) => cell.kind === kind))
-  const page = html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width,initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <meta http-equiv="Content-Security-Policy" content="default-src 'none';style-src 'unsafe-inline'" />
-        <title>${name} · needles</title>
-        <style>
-          ${embedSource(readFileSync(join(import.meta.dirname, 'page.css'), 'utf8'))} .needles {
-            border-collapse: separate;
-            border-spacing: 3px;
-          }
-          .needles td {
-            min-width: 3.2rem;
-            padding: 0.3rem 0.2rem;
-            border-radius: 4px;
-            text-align: center;
-          }
-          .needles th {
-            padding-right: 0.6rem;
-            color: var(--muted);
-            font-weight: 500;
-            text-align: right;
-          }
-        </style>
-      </head>
-      <body>
-        <main>
-          <header>
-            <h1>${name}</h1>
-            <p class="lead">
-              Facts hidden in long documents and asked for at their end. Pairs of name and value are ones that training
-              never has. A cell is the share of exact answers: rows are tokens of the document, columns the place of the
-              fact, from the beginning (0) to the end (1).
-            </p>
-          </header>
-          ${kinds.map((kind) =>
-            kindSection(
-              kind,
-              cells.filter((cell) => cell.kind === kind),
-            ),
-          )}
-          ${wrongSection(wrong)} ${changedSection(changed)}
-        </main>
-      </body>
-    </html>`
-  return page.text
+  return renderPage({
+    title: `${name} · needles · Pollux`,
+    styles: [ownFile('page.css'), style],
+    body: html`<main>
+      <header>
+        <h1>${name}</h1>
+        <p class="lead">
+          Facts hidden in long documents and asked for at their end. Pairs of name and value are ones that training
+          never has. A cell is the share of exact answers: rows are tokens of the document, columns the place of the
+          fact, from the beginning (0) to the end (1).
+        </p>
+      </header>
+      ${kinds.map((kind) =>
+        kindSection(
+          kind,
+          cells.filter((cell) => cell.kind === kind),
+        ),
+      )}
+      ${wrongSection(wrong)} ${changedSection(changed)}
+    </main>`,
+  })
 }
 
 function kindSection(kind: GridCell['kind'], cells: readonly GridCell[]): Html {
@@ -105,20 +97,7 @@ function kindSection(kind: GridCell['kind'], cells: readonly GridCell[]): Html {
   return html`<section>
     <h2>${titles[kind]}: ${percent(shareOf(cells))}</h2>
     ${kind === 'changed' ? baselines(cells) : html``}
-    <div class="scroll">
-      <table class="needles">
-        <thead>
-          <tr>
-            <th scope="col">tokens</th>
-            ${depths.map((depth) => html`<th scope="col">${depth.toFixed(2)}</th>`)}
-            <th scope="col">all</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>
+    ${scrollTable(['tokens', ...depths.map((depth) => depth.toFixed(2)), 'all'], rows, 'needles')}
   </section>`
 }
 
@@ -157,9 +136,7 @@ function wrongSection(wrong: readonly WrongAnswer[]): Html {
         <td>${answer}</td>
       </tr>`,
   )
-  const head = ['kind', 'tokens', 'depth', 'asked for', 'right', 'answer'].map(
-    (text) => html`<th scope="col">${text}</th>`,
-  )
+  const head = ['kind', 'tokens', 'depth', 'asked for', 'right', 'answer']
   return listSection(`Wrong answers: ${wrong.length}`, head, rows)
 }
 
@@ -175,27 +152,14 @@ function changedSection(changed: readonly ChangedSample[]): Html {
         <td>${right ? 'found' : found}</td>
       </tr>`,
   )
-  const head = ['tokens', 'depth', 'first reading', 'second reading', 'pointed at'].map(
-    (text) => html`<th scope="col">${text}</th>`,
-  )
+  const head = ['tokens', 'depth', 'first reading', 'second reading', 'pointed at']
   return listSection('Changed sentences', head, rows)
 }
 
-function listSection(title: string, head: Html[], rows: Html[]): Html {
+function listSection(title: string, head: string[], rows: Html[]): Html {
   return html`<section>
     <h2>${title}</h2>
-    <div class="scroll">
-      <table>
-        <thead>
-          <tr>
-            ${head}
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>
+    ${scrollTable(head, rows, '')}
   </section>`
 }
 

@@ -1,15 +1,15 @@
 // report.html: one file that shows a run, with no request leaving it.
 //
-// The page is put together here from sections; its style (page.css) and behaviour (page.js) are inlined, with
-// uPlot's. A content security policy forbids every request, so the promise holds even for text the model wrote.
+// The page is put together here from sections, in the shell of page.ts; its curves are drawn by page.js with uPlot.
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { StepMetrics } from '../../train/index.ts'
 import { count, decimals, duration, percent, short } from '../format.ts'
 import { expertHeatMap } from './heatMap.ts'
-import { embedJson, embedSource, type Html, html } from './html.ts'
-import { corpusTable, factTable, type Source } from './sections.ts'
+import { type Html, html } from './html.ts'
+import { ownFile, renderPage } from './page.ts'
+import { corpusTable, factTable, type Source, tile } from './sections.ts'
 import { toSeries } from './series.ts'
 
 /** A titled list of facts, printed as they are. */
@@ -43,43 +43,22 @@ export interface ReportData {
 
 /** The whole page as text. */
 export function renderReport(data: ReportData): string {
-  const page = html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width,initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <meta
-          http-equiv="Content-Security-Policy"
-          content="default-src 'none';style-src 'unsafe-inline';script-src 'unsafe-inline'"
-        />
-        <title>${data.name} · Pollux</title>
-        <style>
-          ${embedSource(packageFile('uplot/dist/uPlot.min.css'))}
-          ${embedSource(ownFile('page.css'))}
-        </style>
-      </head>
-      <body>
-        <main>
-          ${header(data)} ${tiles(data)} ${charts(data)} ${sampleSection(data)} ${loadSection(data)}
-          <div class="columns">
-            ${factTable('Model', data.config)} ${factTable('Training', data.training)}
-            ${factTable('Machine', data.machine)}
-          </div>
-          ${corpusTable(data.corpus)} ${commandSection(data.commands)}
-        </main>
-        <script type="application/json" id="series">
-          ${embedJson(toSeries(data.steps))}
-        </script>
-        <script>
-          ${embedSource(packageFile('uplot/dist/uPlot.iife.min.js'))}
-        </script>
-        <script>
-          ${embedSource(ownFile('page.js'))}
-        </script>
-      </body>
-    </html> `
-  return page.text
+  return renderPage({
+    title: `${data.name} · Pollux`,
+    styles: [packageFile('uplot/dist/uPlot.min.css'), ownFile('page.css')],
+    body: html`<main>
+      ${header(data)} ${tiles(data)} ${charts(data)} ${sampleSection(data)} ${loadSection(data)}
+      <div class="columns">
+        ${factTable('Model', data.config)} ${factTable('Training', data.training)} ${factTable('Machine', data.machine)}
+      </div>
+      ${corpusTable(data.corpus)} ${commandSection(data.commands)}
+    </main>`,
+    script: {
+      id: 'series',
+      data: toSeries(data.steps),
+      sources: [packageFile('uplot/dist/uPlot.iife.min.js'), ownFile('page.js')],
+    },
+  })
 }
 
 function header(data: ReportData): Html {
@@ -106,12 +85,6 @@ function lastTokens(data: ReportData): number {
 }
 
 function tiles(data: ReportData): Html {
-  const tile = (label: string, value: string, note: string) =>
-    html`<div class="tile">
-      <dt>${label}</dt>
-      <dd>${value}</dd>
-      <p>${note}</p>
-    </div>`
   const hasVal = data.valBitsPerByte !== undefined
   return html`<dl class="tiles">
     ${tile(hasVal ? 'Validation' : 'Loss', decimals(hasVal ? data.valBitsPerByte : data.lossBitsPerByte), 'bits per byte')}
@@ -170,10 +143,6 @@ function commandSection(commands: string[]): Html {
     <h2>Go on</h2>
     <pre>${commands.join('\n')}</pre>
   </footer>`
-}
-
-function ownFile(name: string): string {
-  return readFileSync(new URL(name, import.meta.url), 'utf8')
 }
 
 /** A file of an installed package; uPlot's exports name only its entry points, so the folder is found first. */

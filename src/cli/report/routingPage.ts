@@ -2,14 +2,15 @@
 //
 // Tables that need no choice stand in the page; what depends on a layer is drawn by routingPage.js from the data beside it. All
 // colours come with numbers: in cells, on hover, and in the text on request.
-import { readFileSync } from 'node:fs'
 import type { RoutingAnalysis, RoutingSample } from '../../evals/index.ts'
 import type { RoutingRecordStep } from '../../train/index.ts'
 import type { Tokenizer } from '../../tokenizer/index.ts'
 import { count, decimals, percent } from '../format.ts'
-import { embedJson, embedSource, type Html, html } from './html.ts'
+import { type Html, html } from './html.ts'
+import { ownFile, renderPage } from './page.ts'
 import { routingSeries } from './routingSeries.ts'
 import { routingTexts } from './routingTexts.ts'
+import { numberTitle, scrollTable, tile } from './sections.ts'
 
 export interface RoutingPageData {
   run: { name: string; record: { createdAt: string } }
@@ -30,46 +31,23 @@ export interface RoutingPageData {
 /** The whole page as text. */
 export function renderRoutingPage(data: RoutingPageData): string {
   const series = routingSeries(data.record)
-  const page = html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width,initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <meta
-          http-equiv="Content-Security-Policy"
-          content="default-src 'none';style-src 'unsafe-inline';script-src 'unsafe-inline'"
-        />
-        <title>${data.run.name} · experts · Pollux</title>
-        <style>
-          ${embedSource(ownFile('page.css'))}
-          ${embedSource(ownFile('routingPage.css'))}
-        </style>
-      </head>
-      <body>
-        <main>
-          ${header(data)} ${tiles(data)} ${alertSection(data.record)} ${layerTable(data.analysis)}
-          <noscript
-            ><p class="note">
-              What follows for each layer needs JavaScript; the command prints it as tables.
-            </p></noscript
-          >
-          <nav id="layers" class="layers" aria-label="Layer"></nav>
-          ${series === null ? noRecord() : trainingSection()} ${layerSections(data.analysis)} ${methodSection()}
-          <footer>
-            <h2>Again</h2>
-            <pre>${data.command}</pre>
-          </footer>
-        </main>
-        <script type="application/json" id="data">
-          ${embedJson(pageData(data, series))}
-        </script>
-        <script>
-          ${embedSource(ownFile('routingPage.js'))}
-        </script>
-      </body>
-    </html> `
-  return page.text
+  return renderPage({
+    title: `${data.run.name} · experts · Pollux`,
+    styles: [ownFile('page.css'), ownFile('routingPage.css')],
+    body: html`<main>
+      ${header(data)} ${tiles(data)} ${alertSection(data.record)} ${layerTable(data.analysis)}
+      <noscript
+        ><p class="note">What follows for each layer needs JavaScript; the command prints it as tables.</p></noscript
+      >
+      <nav id="layers" class="layers" aria-label="Layer"></nav>
+      ${series === null ? noRecord() : trainingSection()} ${layerSections(data.analysis)} ${methodSection()}
+      <footer>
+        <h2>Again</h2>
+        <pre>${data.command}</pre>
+      </footer>
+    </main>`,
+    script: { id: 'data', data: pageData(data, series), sources: [ownFile('routingPage.js')] },
+  })
 }
 
 function pageData(
@@ -111,12 +89,6 @@ function header({ run, analysis, from }: RoutingPageData): Html {
 
 function tiles({ analysis, record }: RoutingPageData): Html {
   const { layers, earlier } = analysis
-  const tile = (label: string, value: string, note: string) =>
-    html`<div class="tile">
-      <dt>${label}</dt>
-      <dd>${value}</dd>
-      <p>${note}</p>
-    </div>`
   const mean = (of: (layer: (typeof layers)[number]) => number) =>
     layers.reduce((sum, layer) => sum + of(layer), 0) / layers.length
   const last = record.at(-1)
@@ -169,33 +141,17 @@ function layerTable({ layers, domains, earlier }: RoutingAnalysis): Html {
         ${saturation.map(({ overlap, chance }) => html`<td class="number">${percent(overlap)} <i>(${percent(chance)})</i></td>`)}
       </tr>`,
   )
+  const head = [
+    html`<th>layer</th>`,
+    ...['MaxVio', 'entropy', 'unused', ...(compared ? ['domain, bits', 'p'] : [])].map(numberTitle),
+    ...earlier.map((name) => numberTitle(`as at ${name}`)),
+  ]
   return html`<section>
     <h2>Layers</h2>
     <p class="note">
       In brackets: what chance would give. Entropy is that of the load, 1 where all experts get the same.
     </p>
-    <div class="scroll">
-      <table class="corpus figures">
-        <thead>
-          <tr>
-            <th>layer</th>
-            <th class="number">MaxVio</th>
-            <th class="number">entropy</th>
-            <th class="number">unused</th>
-            ${
-              compared
-                ? html`<th class="number">domain, bits</th>
-                    <th class="number">p</th>`
-                : html``
-            }
-            ${earlier.map((name) => html`<th class="number">as at ${name}</th>`)}
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>
+    ${scrollTable(head, rows, 'corpus figures')}
   </section>`
 }
 
@@ -286,8 +242,4 @@ function methodSection(): Html {
       </li>
     </ul>
   </section>`
-}
-
-function ownFile(name: string): string {
-  return readFileSync(new URL(name, import.meta.url), 'utf8')
 }

@@ -1,4 +1,4 @@
-// Tables of the report: lists of facts, and where the text came from.
+// Parts that pages share: tiles, tables, lists of facts, and where the text came from.
 import { bytes, count } from '../format.ts'
 import { type Html, html } from './html.ts'
 
@@ -12,6 +12,37 @@ export interface Source {
 
 /** Sources listed one by one; the rest is summed in one row. */
 const maxRows = 24
+
+/** A figure with its name and a note, for `<dl class="tiles">`. */
+export function tile(label: string, value: string, note: string): Html {
+  return html`<div class="tile">
+    <dt>${label}</dt>
+    <dd>${value}</dd>
+    <p>${note}</p>
+  </div>`
+}
+
+/** A table that scrolls sideways where it is wide; titles of columns as text, or as th elements of their own. */
+export function scrollTable(head: readonly (string | Html)[], rows: Html[], className = 'figures'): Html {
+  const titles = head.map((title) => (typeof title === 'string' ? html`<th scope="col">${title}</th>` : title))
+  return html`<div class="scroll">
+    <table class="${className}">
+      <thead>
+        <tr>
+          ${titles}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows}
+      </tbody>
+    </table>
+  </div>`
+}
+
+/** The title of a column of numbers. */
+export function numberTitle(title: string): Html {
+  return html`<th class="number">${title}</th>`
+}
 
 /** A titled two-column table; nothing when there are no facts. */
 export function factTable(title: string, facts: readonly [name: string, value: string][]): Html {
@@ -59,21 +90,7 @@ export function corpusTable(sources: readonly Source[]): Html {
       ${count(total.files)} files, ${bytes(total.bytes)} from ${count(sources.length)}
       ${sources.length === 1 ? 'source' : 'sources'}.
     </p>
-    <div class="scroll">
-      <table class="corpus">
-        <thead>
-          <tr>
-            <th>source</th>
-            <th>licence</th>
-            <th class="number">files</th>
-            <th class="number">text</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>
+    ${scrollTable(['source', 'licence', numberTitle('files'), numberTitle('text')], rows, 'corpus')}
   </section>`
 }
 

@@ -3,9 +3,49 @@ import type { KindScore, WorldSample, WorldScores } from '../../evals/index.ts'
 import { encodePng, encodeWav, type Picture, type Sound } from '../../media/index.ts'
 import { percent } from '../format.ts'
 import { type Html, html } from './html.ts'
+import { renderPage } from './page.ts'
 
 /** Pictures and sounds shown of each task. */
 const shown = 60
+
+const style = `
+body {
+  font:
+    15px/1.5 system-ui,
+    sans-serif;
+  max-width: 70rem;
+  margin: 2rem auto;
+  padding: 0 1rem;
+}
+table {
+  border-collapse: collapse;
+}
+td,
+th {
+  padding: 0.15rem 1rem 0.15rem 0;
+  text-align: left;
+}
+.sheet {
+  display: flex;
+  flex-wrap: wrap;
+  gap: 0.8rem;
+}
+figure {
+  margin: 0;
+  width: 9rem;
+  font-size: 0.8rem;
+}
+figure img {
+  width: 4.2rem;
+  image-rendering: pixelated;
+}
+.wrong figcaption {
+  color: #c33;
+}
+audio {
+  width: 15rem;
+}
+`
 
 /** The page as text; pictures are PNG and sounds WAV, inlined. */
 export async function worldPage(name: string, { kinds, samples, mistakes }: WorldScores): Promise<string> {
@@ -19,95 +59,46 @@ export async function worldPage(name: string, { kinds, samples, mistakes }: Worl
     )
   const [drawn, edited] = [await figures('draw'), await figures('edit')]
   const sounds = samples.filter(({ sound }) => sound !== undefined).map(soundFigure)
-  const page = html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width,initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <meta
-          http-equiv="Content-Security-Policy"
-          content="default-src 'none';style-src 'unsafe-inline';img-src data:;media-src data:"
-        />
-        <title>${name} · what it has learnt</title>
-        <style>
-          body {
-            font:
-              15px/1.5 system-ui,
-              sans-serif;
-            max-width: 70rem;
-            margin: 2rem auto;
-            padding: 0 1rem;
-          }
-          table {
-            border-collapse: collapse;
-          }
-          td,
-          th {
-            padding: 0.15rem 1rem 0.15rem 0;
-            text-align: left;
-          }
-          .sheet {
-            display: flex;
-            flex-wrap: wrap;
-            gap: 0.8rem;
-          }
-          figure {
-            margin: 0;
-            width: 9rem;
-            font-size: 0.8rem;
-          }
-          figure img {
-            width: 4.2rem;
-            image-rendering: pixelated;
-          }
-          .wrong figcaption {
-            color: #c33;
-          }
-          audio {
-            width: 15rem;
-          }
-        </style>
-      </head>
-      <body>
-        <h1>${name}</h1>
-        <p>Held-out items of the generated world: contents that training never had.</p>
-        <table>
-          <tr>
-            <th>task</th>
-            <th>kind</th>
-            <th>right</th>
-            <th></th>
-          </tr>
-          ${kinds.map(scoreRow)}
-        </table>
-        <h2>Drawn</h2>
-        <div class="sheet">${drawn}</div>
-        <h2>Edited</h2>
-        <div class="sheet">${edited}</div>
-        <h2>Played and said</h2>
-        <div class="sheet">${sounds}</div>
-        <h2>Wrong answers in text</h2>
-        <table>
-          <tr>
-            <th>task</th>
-            <th>question</th>
-            <th>answer</th>
-            <th>right would be</th>
-          </tr>
-          ${mistakes.slice(0, 100).map(
-            ({ task, question, answer, expected }) =>
-              html`<tr>
-                <td>${task}</td>
-                <td>${question}</td>
-                <td>${answer}</td>
-                <td>${expected}</td>
-              </tr>`,
-          )}
-        </table>
-      </body>
-    </html>`
-  return page.text
+  return renderPage({
+    title: `${name} · what it has learnt · Pollux`,
+    styles: [style],
+    media: true,
+    body: html`<h1>${name}</h1>
+      <p>Held-out items of the generated world: contents that training never had.</p>
+      <table>
+        <tr>
+          <th>task</th>
+          <th>kind</th>
+          <th>right</th>
+          <th></th>
+        </tr>
+        ${kinds.map(scoreRow)}
+      </table>
+      <h2>Drawn</h2>
+      <div class="sheet">${drawn}</div>
+      <h2>Edited</h2>
+      <div class="sheet">${edited}</div>
+      <h2>Played and said</h2>
+      <div class="sheet">${sounds}</div>
+      <h2>Wrong answers in text</h2>
+      <table>
+        <tr>
+          <th>task</th>
+          <th>question</th>
+          <th>answer</th>
+          <th>right would be</th>
+        </tr>
+        ${mistakes.slice(0, 100).map(
+          ({ task, question, answer, expected }) =>
+            html`<tr>
+              <td>${task}</td>
+              <td>${question}</td>
+              <td>${answer}</td>
+              <td>${expected}</td>
+            </tr>`,
+        )}
+      </table>`,
+  })
 }
 
 function scoreRow({ task, kind, right, asked }: KindScore): Html {
