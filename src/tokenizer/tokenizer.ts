@@ -4,6 +4,7 @@
 // (native/tokenizer/encoder.h). Special tokens never come from text unless the caller asks: a document that
 // spells "<eos>" gets the ordinary tokens of these characters.
 import { kernels } from '../native/index.ts'
+import { concatIds } from '../util/index.ts'
 import { nameOfBytes, utf8Decoder, utf8Scratch } from './bytes.ts'
 import { readTokenizerFile, writeTokenizerFile } from './file.ts'
 import { fromJson, type TokenizerJson, toJson } from './json.ts'
@@ -91,7 +92,7 @@ export class Tokenizer {
     }
     if (from === 0) return this.#encodeText(text)
     parts.push(this.#encodeText(text.slice(from)))
-    return concat(parts)
+    return concatIds(parts)
   }
 
   /** Token ids of any bytes. Same ids as encode for UTF-8. */
@@ -208,14 +209,4 @@ export class Tokenizer {
   static fromJSON(json: unknown): Tokenizer {
     return new Tokenizer(fromJson(json))
   }
-}
-
-function concat(parts: Int32Array[]): Int32Array {
-  const ids = new Int32Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    ids.set(part, at)
-    at += part.length
-  }
-  return ids
 }

@@ -8,3 +8,6 @@ export { Rng, type RngState } from './rng.ts'
 
 // ---- values from outside ----
 export { isRecord } from './isRecord.ts'
+
+// ---- arrays ----
+export { concatIds } from './arrays.ts'

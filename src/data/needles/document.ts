@@ -5,11 +5,11 @@
 //
 // For training a document holds many needles and asks for many of them, because only answers are predicted: one needle
 // in 32,000 tokens would be one lesson in 32,000. For tests a needle lies at an exact depth.
-import { Rng } from '../../util/index.ts'
+import { concatIds, Rng } from '../../util/index.ts'
 import { dataError } from '../errors.ts'
 import { hashIntegers } from '../permutation.ts'
 import type { Filler } from './filler.ts'
-import { join, type NeedleFact, type NeedleKind, type NeedleSplit, type NeedleWriter, trailLength } from './needles.ts'
+import { type NeedleFact, type NeedleKind, type NeedleSplit, type NeedleWriter, trailLength } from './needles.ts'
 import type { NeedleWord } from './words.ts'
 
 /** A document of ids and which of them are to be predicted. */
@@ -83,7 +83,7 @@ export function hideNeedles(
     at = answerAt + fact.answer.length + writer.stop.length
     return { fact, depths, answerAt }
   })
-  const ids = join(parts)
+  const ids = concatIds(parts)
   const counted = new Uint8Array(ids.length)
   for (const { fact, answerAt } of asked) counted.fill(1, answerAt, answerAt + fact.answer.length)
   return { ids, counted, haystack, asked }

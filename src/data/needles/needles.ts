@@ -11,8 +11,8 @@
 // keys, variable tracking).
 //
 // Which pairs of name and value training may have follows from the pair itself: one in ten is kept for tests.
-import { hash } from 'node:crypto'
-import type { Rng } from '../../util/index.ts'
+import { concatIds, type Rng } from '../../util/index.ts'
+import { isHeldOut } from '../heldOut.ts'
 import type { TextTokenizer } from '../textTokenizer.ts'
 import { needleWords, type NeedleWord, type NeedleWords } from './words.ts'
 
@@ -35,8 +35,6 @@ export interface NeedleFact {
 
 /** Needles of an aggregated fact. */
 export const trailLength = 3
-/** One of this many pairs of name and value is held out. */
-const heldOutOf = 10
 
 /** Writes facts in the tokens of a tokenizer. */
 export class NeedleWriter {
@@ -86,7 +84,10 @@ export class NeedleWriter {
     let heldOut = this.#heldOut.get(name)
     if (!heldOut) {
       const { names, values } = this.words
-      this.#heldOut.set(name, (heldOut = new Set([...names, ...values].filter((word) => isHeldOut(name, word)))))
+      this.#heldOut.set(
+        name,
+        (heldOut = new Set([...names, ...values].filter((word) => isHeldOut(`${name.text} ${word.text}`)))),
+      )
     }
     return heldOut.has(value) === (split === 'test')
   }
@@ -99,24 +100,9 @@ export class NeedleWriter {
       kind,
       name: words[0].text,
       values: pairs.map(({ value }) => value.text),
-      needles: pairs.map(({ name, value }) => join([code, name.ids, value.ids, this.stop])),
-      question: join([kind === 'aggregated' ? path : code, words[0].ids]),
-      answer: join(pairs.flatMap(({ name, value }, i) => (i === 0 ? [value.ids] : [comma, name.ids, value.ids]))),
+      needles: pairs.map(({ name, value }) => concatIds([code, name.ids, value.ids, this.stop])),
+      question: concatIds([kind === 'aggregated' ? path : code, words[0].ids]),
+      answer: concatIds(pairs.flatMap(({ name, value }, i) => (i === 0 ? [value.ids] : [comma, name.ids, value.ids]))),
     }
   }
-}
-
-function isHeldOut(name: NeedleWord, value: NeedleWord): boolean {
-  return Number.parseInt(hash('sha256', `${name.text} ${value.text}`, 'hex').slice(0, 8), 16) % heldOutOf === 0
-}
-
-/** Arrays of ids one after the other. */
-export function join(parts: readonly Int32Array[]): Int32Array {
-  const ids = new Int32Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    ids.set(part, at)
-    at += part.length
-  }
-  return ids
 }

@@ -5,6 +5,7 @@
 import { hash } from 'node:crypto'
 import { Rng } from '../../util/index.ts'
 import type { MediaPart } from '../mediaPart.ts'
+import { isHeldOut } from '../heldOut.ts'
 import { hashIntegers } from '../permutation.ts'
 import { makeArithmetic } from './arithmetic.ts'
 import { makeClip } from './clips.ts'
@@ -46,8 +47,6 @@ export const worldMixture: Record<WorldTask, number> = {
   facts: 0.01,
 }
 
-/** One of this many contents is held out. */
-const heldOutOf = 10
 /** Draws until an item of the right side comes; one in ten is, so this many never fail. */
 const mostDraws = 1000
 
@@ -66,10 +65,6 @@ export function worldItem(task: WorldTask, { seed, split, index }: WorldOptions)
     if (item.signature === null || isHeldOut(item.signature) === test) return item
   }
   throw new Error(`world: ${task} must have an item for ${split} within ${mostDraws} draws`)
-}
-
-function isHeldOut(signature: string): boolean {
-  return Number.parseInt(hash('sha256', signature, 'hex').slice(0, 8), 16) % heldOutOf === 0
 }
 
 /** A document for training, of the task given or one drawn from the mixture: media, then questions (not predicted) and answers. */
