@@ -8,3 +8,15 @@ export type { Prompt, SoftSpan } from './prompt.ts'
 export { KvCache, type KvCacheOptions, past } from './cache.ts'
 export { LayerPages, type LayerPagesOptions, PagePool } from './cachePages.ts'
 export { prefill, type PrefillOptions, step } from './prefill.ts'
+
+// ---- what an engine is asked and answers ----
+export type {
+  Engine,
+  EngineEvent,
+  EngineRequest,
+  EngineSampling,
+  EngineStats,
+  EngineUsage,
+  GrammarSpec,
+  TokenLogprob,
+} from './engineTypes.ts'
