@@ -6,7 +6,6 @@
 // Shapes: R rows (tokens of a chunk), D width, V vocabulary.
 import { KvCache, type KvCacheOptions, past } from '../inference/index.ts'
 import type { Decoder, DecoderInput, Model } from '../model/index.ts'
-import { takeRows } from '../ops/index.ts'
 import { memoryScope } from '../tensor/index.ts'
 
 /** Reads documents of ids. */
@@ -49,11 +48,11 @@ export function modelReader(model: Model, options: ReaderOptions = {}): Document
     likeliest(ids, places) {
       const said: number[] = []
       pass(ids, (input, at) => {
-        const { hidden } = decoder.forward(input, { compute })
         // a token is said by the row before it
         const rows = places.filter((place) => place > at && place <= at + input.time).map((place) => place - 1 - at)
+        const { hidden } = decoder.forward({ ...input, outputRows: rows }, { compute })
         if (rows.length === 0) return
-        const logits = decoder.logits(takeRows(hidden, rows))
+        const logits = decoder.logits(hidden)
         rows.forEach((_, i) => said.push(argmax(logits.subarray(i * vocab, (i + 1) * vocab))))
       })
       return Int32Array.from(said)

@@ -109,7 +109,7 @@ export function past(caches: readonly KvCache[]): Past {
       for (const cache of caches) cache.reserve(time)
       const pass = new Pass(caches, time, blockEnd)
       return {
-        layer: (layer) => pass.memory(layer),
+        layer: (layer, rows) => pass.memory(layer, rows),
         commit: () => {
           for (const cache of caches) cache.advance(time)
         },
@@ -132,8 +132,10 @@ class Pass {
     this.#blockEnd = blockEnd
   }
 
-  memory(layer: number): LayerMemory {
+  /** @param rows the rows that will ask, as many of each sequence; default all */
+  memory(layer: number, rows?: Int32Array): LayerMemory {
     const time = this.#time
+    const asking = rows ? rows.length / this.#caches.length : time
     return {
       add: (own: KeyValues, keyNorm: Parameter) => {
         this.#keyNorms[layer] = keyNorm
@@ -145,22 +147,26 @@ class Pass {
       attend: (q: Tensor, options) =>
         cachedAttention(
           q,
-          this.#caches.map((_, sequence) => this.#seen(layer, sequence)),
-          { time, ...options, keyNorm: this.#keyNorms[layer] ?? null },
+          this.#caches.map((_, sequence) =>
+            this.#seen(layer, sequence, rows?.subarray(sequence * asking, (sequence + 1) * asking)),
+          ),
+          { time: asking, ...options, keyNorm: this.#keyNorms[layer] ?? null },
         ),
     }
   }
 
-  /** Which tokens each row of a sequence sees: causal or of its image block (sliding layers only), and in the window. */
-  #seen(layer: number, sequence: number): CachedSequence {
+  /** Which tokens the asking rows of a sequence see: causal or of its image block (sliding layers only), and in the window. */
+  #seen(layer: number, sequence: number, rows?: Int32Array): CachedSequence {
     const cache = this.#caches[sequence]
     const pages = cache.pages(layer)
     const [window, offset] = [pages.window, cache.length - pages.start]
-    const [first, last] = [new Int32Array(this.#time), new Int32Array(this.#time)]
-    for (let i = 0; i < this.#time; i++) {
+    const asking = rows?.length ?? this.#time
+    const [first, last] = [new Int32Array(asking), new Int32Array(asking)]
+    for (let row = 0; row < asking; row++) {
+      const i = rows ? rows[row] - sequence * this.#time : row
       const end = window === null ? i : Math.max(i, this.#blockEnd?.[sequence * this.#time + i] ?? i)
-      first[i] = window === null ? 0 : Math.max(0, offset + i - window + 1)
-      last[i] = offset + (window === null ? i : Math.min(end, i + window - 1))
+      first[row] = window === null ? 0 : Math.max(0, offset + i - window + 1)
+      last[row] = offset + (window === null ? i : Math.min(end, i + window - 1))
     }
     return { pages: pages.view, first, last }
   }

@@ -1,9 +1,9 @@
 // Reading a prompt into a cache, chunk by chunk: memory stays that of a chunk, however long the prompt.
 //
-// A long prompt takes minutes (its full layers cost the square of its length), so progress is told after every chunk and
-// other work gets its turn between two.
+// Only the row after the prompt is wanted, so from the last layer with keys of its own on, other rows leave keys and values
+// and nothing else. Where that layer is the one full layer (nano), no query ever looks over the whole prompt but the last.
+// Full layers below cost the square of its length: progress is told after every chunk, and other work gets its turn.
 import type { Model } from '../model/index.ts'
-import { takeRows } from '../ops/index.ts'
 import { memoryScope } from '../tensor/index.ts'
 import { PolluxError } from '../util/index.ts'
 import { type KvCache, past } from './cache.ts'
@@ -67,8 +67,9 @@ function readChunk(
 ): Float32Array | undefined {
   using _scope = memoryScope()
   const time = part.ids.length
-  const { hidden } = model.forward({ ...joinRows([[part, []]], time), past: past([cache]) }, { compute })
-  return isLast ? model.logits(takeRows(hidden, Int32Array.of(time - 1))) : undefined
+  const outputRows = isLast ? Int32Array.of(time - 1) : new Int32Array(0)
+  const { hidden } = model.forward({ ...joinRows([[part, []]], time), past: past([cache]), outputRows }, { compute })
+  return isLast ? model.logits(hidden) : undefined
 }
 
 /** Logits of the next token of every cache, [caches, V], after one more id each. */

@@ -26,8 +26,8 @@ import {
   TopKRouter,
 } from '../nn/index.ts'
 import type { Weight } from '../nn/index.ts'
-import { add, scale } from '../ops/index.ts'
-import type { Dtype, Tensor } from '../tensor/index.ts'
+import { add, scale, takeRows } from '../ops/index.ts'
+import { type Dtype, fromArray, type Tensor } from '../tensor/index.ts'
 import type { LayerType, ModelConfig } from './config.ts'
 import { families } from './family.ts'
 import { layerShapes } from './layers.ts'
@@ -53,6 +53,8 @@ export interface BlockInputs {
   memory?: LayerMemory
   /** Per-layer inputs of all layers, [R, L*P]. */
   perLayer?: Tensor
+  /** With a memory made for them: the rows to go on with from here. Default all. */
+  rows?: Int32Array
 }
 
 export interface BlockResult {
@@ -146,16 +148,22 @@ export class Block {
     return weights
   }
 
-  /** x [R, D] in the residual dtype. */
-  forward(x_RD: Tensor, context: BlockContext, { shared, memory, perLayer }: BlockInputs = {}): BlockResult {
+  /** x [R, D] in the residual dtype. With `rows` all after the keys and values is of those rows alone. */
+  forward(x_RD: Tensor, context: BlockContext, { shared, memory, perLayer, rows }: BlockInputs = {}): BlockResult {
     const { residual, activation } = context
     const normed_RD = this.inputNorm.forward(x_RD, { outDtype: activation })
-    const { output: attended_RD, keyValues } = this.attention.forward(normed_RD, context, shared, memory)
-    const x1_RD = this.postAttentionNorm.forward(attended_RD, { residual: x_RD, outDtype: residual })
-    const { output, routing } = this.feedForward(x1_RD, context)
+    const { output: attended_RD, keyValues } = this.attention.forward(normed_RD, context, { shared, memory, rows })
+    const kept_RD = rows ? takeRows(x_RD, rows) : x_RD
+    const x1_RD = this.postAttentionNorm.forward(attended_RD, { residual: kept_RD, outDtype: residual })
+    const { output, routing } = this.feedForward(x1_RD, rows ? narrowed(context, rows) : context)
     let x2_RD = output
     if (this.perLayer && perLayer) x2_RD = this.perLayer.forward(x2_RD, perLayer, residual)
     return { output: this.layerScalar === 1 ? x2_RD : scale(x2_RD, this.layerScalar), routing, keyValues }
+  }
+
+  /** Keeps keys and values of rows [R, D] whose output nobody wants. */
+  remember(x_RD: Tensor, context: BlockContext, memory: LayerMemory): void {
+    this.attention.remember(this.inputNorm.forward(x_RD, { outDtype: context.activation }), context, memory)
   }
 
   /** x1 and what the dense and the sparse branch add to it. */
@@ -179,6 +187,20 @@ export class Block {
     const d_RD = beside.densePostNorm.forward(dense_RD)
     const mixed_RD = normFirst ? add(d_RD, sparse_RD) : beside.postNorm.forward(sparse_RD, { residual: d_RD })
     return { output: addTo(mixed_RD), routing }
+  }
+}
+
+/** The context of some rows of a pass with a past. */
+export function narrowed(context: BlockContext, rows: Int32Array): BlockContext {
+  const { padding, positions } = context
+  return {
+    ...context,
+    padding: padding && Uint8Array.from(rows, (row) => padding[row]),
+    positions: fromArray(
+      Int32Array.from(rows, (row) => positions.ints[row]),
+      [rows.length],
+      { dtype: 'i32' },
+    ),
   }
 }
 

@@ -9,7 +9,6 @@
 import {
   initialise,
   type KeyValues,
-  type LayerMemory,
   matrixWeight,
   Norm,
   PerLayerInputs,
@@ -22,53 +21,13 @@ import {
   type Weight,
 } from '../nn/index.ts'
 import { attentionMask, cast, embedding, headCrossEntropy, linear, replaceRows, takeRows } from '../ops/index.ts'
-import { checkpoint, type Dtype, fromArray, type Tensor } from '../tensor/index.ts'
+import { checkpoint, type Dtype, empty, fromArray, type Tensor } from '../tensor/index.ts'
 import { PolluxError, type Rng } from '../util/index.ts'
-import { Block, type BlockContext, type BlockInputs, perLayerShape } from './block.ts'
+import { Block, type BlockContext, type BlockInputs, narrowed, perLayerShape } from './block.ts'
 import type { LayerType, ModelConfig } from './config.ts'
+import { checkInput, type DecoderInput, type Past } from './decoderInput.ts'
 import { families } from './family.ts'
 import { ropeTurn } from './layers.ts'
-
-/** Packed sequences; every array has batch*time entries. */
-export interface DecoderInput {
-  ids: Int32Array
-  batch: number
-  time: number
-  /** Row inside the sequence where this row's document starts. Default 0: one document a sequence. */
-  segmentStart?: Int32Array
-  /** Place of each row in its document. Default: its place in the sequence. */
-  positions?: Int32Array
-  /**
-   * Last row, inside the sequence, of the image block that a row belongs to: such rows see each other both ways in
-   * sliding layers, if use_bidirectional_attention is 'vision'.
-   */
-  blockEnd?: Int32Array
-  /** 1 where a row is padding, which routers do not count. Default: none is. */
-  padding?: Uint8Array
-  /** Soft tokens: rows whose embedding is replaced, unscaled, by values [N, D] (pictures, sound). Rows increase. */
-  soft?: { rows: Int32Array; values: Tensor }[]
-  /**
-   * What earlier passes left of each sequence: this one goes on behind it and adds its rows. Image blocks must lie inside
-   * the pass; segmentStart and positions must be left out.
-   */
-  past?: Past
-}
-
-/** A key-value cache for every sequence of a batch (src/inference/cache.ts). */
-export interface Past {
-  /** Tokens of each sequence so far. */
-  readonly lengths: readonly number[]
-  /** Makes room for `time` more tokens of each. Until `commit`, nothing has happened. */
-  open(
-    time: number,
-    blockEnd?: Int32Array,
-  ): {
-    /** The memory of a layer that has keys and values of its own. */
-    layer(layer: number): LayerMemory
-    /** The rows count as past from now on. */
-    commit(): void
-  }
-}
 
 export interface ForwardOptions {
   /** Arithmetic of products and dtype of activations. Default 'bf16'. */
@@ -84,9 +43,9 @@ export interface ForwardOptions {
 }
 
 export interface HiddenResult {
-  /** After the last norm, [R, D]. */
+  /** After the last norm, [R, D]; with outputRows [N, D]. */
   hidden: Tensor
-  /** One entry for each layer with experts. */
+  /** One entry for each layer with experts that ran. */
   routings: Routing[]
 }
 
@@ -152,19 +111,28 @@ export class Decoder {
   /** Hidden states after the last norm. */
   forward(input: DecoderInput, options: ForwardOptions = {}): HiddenResult {
     const { compute = 'bf16', residual = 'f32', activationCheckpointing = false, lossWeight = 1, training } = options
-    this.#checkInput(input)
+    checkInput(input, this.config)
+    const { outputRows } = input
     const { hidden_size: dim } = this.config
     const blockEnd = this.config.use_bidirectional_attention === 'vision' ? input.blockEnd : undefined
     const pass = input.past?.open(input.time, blockEnd)
     const ids = intTensor(input.ids)
-    const contexts = this.#contexts(input, { residual, activation: compute, lossWeight, training })
+    let contexts = this.#contexts(input, { residual, activation: compute, lossWeight, training })
+    /** The layer from which on only `rows` go on. */
+    const narrowAt = outputRows ? this.blocks.findLastIndex(({ donor }) => donor === null) : Infinity
     const routings: (Routing | null)[] = []
     let x_RD = embedding(ids, this.embedding.parameter, { scale: Math.sqrt(dim), outDtype: residual })
     for (const { rows, values } of input.soft ?? []) x_RD = replaceRows(x_RD, rows, cast(values, residual))
-    const perLayer = this.perLayer?.forward(this.#perLayerIds(input), x_RD, compute)
+    let perLayer = this.perLayer?.forward(this.#perLayerIds(input), x_RD, compute)
     const keyValues: (KeyValues | null)[] = []
     const donors = new Set(this.blocks.map(({ donor }) => donor))
-    this.blocks.forEach((block, layer) => {
+    for (const [layer, block] of this.blocks.entries()) {
+      const rows = layer === narrowAt ? outputRows : undefined
+      if (rows?.length === 0 && pass) {
+        block.remember(x_RD, contexts[block.layerType], pass.layer(layer))
+        break
+      }
+      if (rows && perLayer) perLayer = takeRows(perLayer, rows)
       const run = (x: Tensor, inputs: BlockInputs): Tensor => {
         const result = block.forward(x, contexts[block.layerType], inputs)
         routings[layer] ??= result.routing
@@ -172,14 +140,21 @@ export class Decoder {
         return result.output
       }
       const shared = block.donor === null ? undefined : (keyValues[block.donor] ?? undefined)
-      const memory = pass?.layer(block.donor ?? layer)
+      const memory = pass?.layer(block.donor ?? layer, layer >= narrowAt ? outputRows : undefined)
       // a donor's keys and values have to outlive it, so it is never computed twice
       if (activationCheckpointing && !memory && !donors.has(layer)) x_RD = checkpointed(run, x_RD, { shared, perLayer })
-      else x_RD = run(x_RD, { shared, memory, perLayer })
-    })
+      else x_RD = run(x_RD, { shared, memory, perLayer, rows })
+      if (rows) {
+        contexts = {
+          sliding_attention: narrowed(contexts.sliding_attention, rows),
+          full_attention: narrowed(contexts.full_attention, rows),
+        }
+      }
+    }
     pass?.commit()
+    if (outputRows?.length === 0) return { hidden: empty([0, dim], { dtype: compute }), routings: present(routings) }
     const hidden = this.finalNorm.forward(x_RD, { outDtype: compute })
-    return { hidden, routings: routings.filter((routing) => routing !== null) }
+    return { hidden, routings: present(routings) }
   }
 
   /** Loss of predicting `targets` [R] (-1: no target at this row). */
@@ -271,39 +246,6 @@ export class Decoder {
     for (const { rows } of soft) for (const row of rows) own[row] = this.config.pad_token_id ?? 0
     return intTensor(own)
   }
-
-  #checkInput({ ids, batch, time, past, segmentStart, positions, blockEnd }: DecoderInput): void {
-    if (ids.length !== batch * time) {
-      throw new Error(`decoder: ids must have batch*time = ${batch}*${time} entries, got ${ids.length}`)
-    }
-    const limit = this.config.max_position_embeddings
-    if (time > limit) {
-      throw new Error(`decoder: time must be at most max_position_embeddings (${limit}), got ${time}`)
-    }
-    if (past) {
-      if (past.lengths.length !== batch) {
-        throw new PolluxError(`decoder: past must be of batch = ${batch} sequences, got ${past.lengths.length}`)
-      }
-      if (segmentStart || positions) {
-        throw new PolluxError('decoder: segmentStart and positions must be left out with a past, got one')
-      }
-      const longest = Math.max(...past.lengths)
-      if (longest + time > limit) {
-        throw new PolluxError(
-          `decoder: context must be at most ${limit} tokens (max_position_embeddings), got ${longest} and ${time} to come`,
-        )
-      }
-      const cut = blockEnd?.find((end) => end >= time)
-      if (cut !== undefined) {
-        throw new PolluxError(`decoder: image blocks must end inside the pass of ${time} rows, got one to row ${cut}`)
-      }
-    }
-    for (const id of ids) {
-      if (id < 0 || id >= this.config.vocab_size) {
-        throw new Error(`decoder: token ids must be in [0, ${this.config.vocab_size}), got ${id}`)
-      }
-    }
-  }
 }
 
 /** A block of which only the inputs are kept for the backward pass. */
@@ -317,6 +259,10 @@ function checkpointed(
     const [k, v] = shared ? rest.splice(0, 2) : []
     return run(again, { shared: shared && { k, v }, perLayer: rest[0] })
   }, inputs)
+}
+
+function present<T>(values: (T | null)[]): T[] {
+  return values.filter((value) => value !== null)
 }
 
 function intTensor(values: Int32Array): Tensor {

@@ -30,14 +30,8 @@ export {
 export { type Capacity, isCapacitySpec, parseCapacity } from './capacity.ts'
 // ---- the model ----
 export { Block, type BlockContext, type BlockInputs, type BlockResult } from './block.ts'
-export {
-  Decoder,
-  type DecoderInput,
-  type ForwardOptions,
-  type HiddenResult,
-  type LossResult,
-  type Past,
-} from './decoder.ts'
+export { Decoder, type ForwardOptions, type HiddenResult, type LossResult } from './decoder.ts'
+export type { DecoderInput, Past } from './decoderInput.ts'
 export { upcycle, type UpcycleOptions } from './upcycle.ts'
 export { type Model, MultimodalModel, type MultimodalInput, newModel } from './multimodal.ts'
 export {

@@ -7,7 +7,7 @@
 // keys and values from a layer before (`values: 'shared'`). Gemma 3 leaves v as it is and has s < 1.
 // The projections are one matrix, its rows stacked q, k, v. Gemma 4 (gemma _modules.Attention).
 // Shapes: R rows (batch*time), D width, H heads, G key/value heads, C head width.
-import { attention, linear, queryHeads, splitHeads } from '../ops/index.ts'
+import { attention, linear, queryHeads, splitHeads, takeRows } from '../ops/index.ts'
 import type { Parameter, Tensor } from '../tensor/index.ts'
 import { PolluxError } from '../util/index.ts'
 import type { RopeTable } from './rope.ts'
@@ -50,12 +50,21 @@ export interface KeyValues {
 export interface LayerMemory {
   /** Takes in the rows of this pass. `keyNorm` is the factor by which k differs from v where values are keys. */
   add(own: KeyValues, keyNorm: Parameter): void
-  /** What the queries [R, H*C] find in rows of earlier passes and of this one, [R, H*C]. */
+  /** What the queries [R, H*C], or those of the rows it was made for, find in rows of earlier passes and of this one. */
   attend(q: Tensor, options: { heads: number; scale: number }): Tensor
 }
 
+export interface AttentionInputs {
+  /** The donor's keys and values, where this layer has none. */
+  shared?: KeyValues
+  /** Rows of earlier passes, which this pass goes on from; it stands for `shared` too. */
+  memory?: LayerMemory
+  /** With a memory made for them: the N rows whose output is wanted. Default all. Keys and values of all are kept. */
+  rows?: Int32Array
+}
+
 export interface AttentionResult {
-  /** [R, D], of the dtype of x. */
+  /** [R, D] (or [N, D]), of the dtype of x. */
   output: Tensor
   /** What was attended to; null where a memory has it. */
   keyValues: KeyValues | null
@@ -93,18 +102,15 @@ export class Attention {
     return [this.qkv, this.output, this.qNorm, ...(this.kNorm ? [this.kNorm] : [])]
   }
 
-  /**
-   * @param x_RD [R, D]
-   * @param shared the donor's keys and values, where this layer has none
-   * @param memory rows of earlier passes, which this pass goes on from; it stands for `shared` too
-   */
-  forward(x_RD: Tensor, context: AttentionContext, shared?: KeyValues, memory?: LayerMemory): AttentionResult {
+  /** @param x_RD [R, D] */
+  forward(x_RD: Tensor, context: AttentionContext, { shared, memory, rows }: AttentionInputs = {}): AttentionResult {
     const { heads, kvHeads, headDim, scale = 1 } = this.shape
     const { q, own } = this.#heads(linear(x_RD, this.qkv.parameter), context)
     const { batch, time, mask } = context
     if (memory) {
       if (own && this.kNorm) memory.add(own, this.kNorm.parameter)
-      return { output: linear(memory.attend(q, { heads, scale }), this.output.parameter), keyValues: null }
+      const mixed = memory.attend(rows ? takeRows(q, rows) : q, { heads, scale })
+      return { output: linear(mixed, this.output.parameter), keyValues: null }
     }
     const keyValues = own ?? shared
     if (!keyValues) {
@@ -114,6 +120,12 @@ export class Attention {
     const { k, v } = keyValues
     const mixed = attention(q, k, v, mask, { batch, time, heads, kvHeads, headDim, scale })
     return { output: linear(mixed, this.output.parameter), keyValues }
+  }
+
+  /** Keeps keys and values of rows whose output nobody wants. */
+  remember(x_RD: Tensor, context: AttentionContext, memory: LayerMemory): void {
+    const { own } = this.#heads(linear(x_RD, this.qkv.parameter), context)
+    if (own && this.kNorm) memory.add(own, this.kNorm.parameter)
   }
 
   #heads(projected: Tensor, { rope, positions }: AttentionContext): { q: Tensor; own: KeyValues | null } {
