@@ -7,9 +7,10 @@
 //   p <- p (1 - lr wd) - lr sqrt(max(1, rows / cols)) X
 //
 // (a, b, c) = (3.4445, -4.7750, 2.0315) drive all singular values towards 1 quickly, not exactly. The experts of a
-// layer are one batch. Floor: 5 (4 s^2 l + 2 s^3) operations for a matrix with sides s <= l.
+// layer are one batch. Floor: 5 (4 s^2 l + 2 s^3) operations for a matrix with sides s <= l; long ones: muon_gram.h.
 #include <math.h>
 #include "kernels/block_gemm.h"
+#include "kernels/muon_gram.h"
 #include "kernels/ops.h"
 #include "parallel/pool.h"
 
@@ -178,12 +179,40 @@ void muon_as(const Shape& s, float* p, const float* g, float* m, float lr, float
   apply(s, result, p, lr * sqrtf(ratio > 1 ? ratio : 1.0f), 1 - lr * weight_decay);
 }
 
+// Long matrices, each by one thread from its gradient to its weights.
+void muon_long(const Shape& s, float* p, const float* g, float* m, float step, float momentum, float keep, float grad_scale) {
+  const int64_t small = s.small(), large = s.large();
+  parallel_for(s.batch, [&](int64_t e, int thread) {
+    const GramScratch z = gram_scratch(thread, 1, small, large);
+    const int64_t at = e * s.size();
+    double sum = 0;
+    // the update waits where the result will come
+    for (int64_t r = 0; r < s.rows; r++) {
+      const int64_t row = r * s.cols;
+      sum += momentum_run(g + at + row, m + at + row, momentum, grad_scale, z.out + row, s.cols);
+    }
+    const float inverse = float(1 / (sqrt(sum) + 1e-7));
+    for (int64_t i = 0; i < small; i++)
+      for (int64_t j = 0; j < large; j++) z.x[i * large + j] = inverse * z.out[s.tall() ? j * small + i : i * large + j];
+    gram_newton_schulz(z, small, large, kIterations, kA, kB, kC);
+    for (int64_t r = 0; r < s.rows; r++) {
+      float* to = p + at + r * s.cols;
+      for (int64_t c = 0; c < s.cols; c++) to[c] = to[c] * keep - step * z.out[s.tall() ? c * large + r : r * large + c];
+    }
+  });
+}
+
 }  // namespace
 
 void muon(float* p, const float* g, float* m, int64_t batch, int64_t rows, int64_t cols, float lr, float momentum,
           float weight_decay, float grad_scale, Dtype compute) {
   if (batch == 0 || rows == 0 || cols == 0) return;
   const Shape shape = {batch, rows, cols};
+  if (shape.large() >= 4 * shape.small()) {
+    const float ratio = float(rows) / float(cols), step = lr * sqrtf(ratio > 1 ? ratio : 1.0f);
+    muon_long(shape, p, g, m, step, momentum, 1 - lr * weight_decay, grad_scale);
+    return;
+  }
   if (compute == BF16)
     muon_as<bf16>(shape, p, g, m, lr, momentum, weight_decay, grad_scale, compute);
   else

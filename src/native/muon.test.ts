@@ -70,6 +70,9 @@ describe('muon', () => {
     [2, 16, 16],
     [1, 70, 17],
     [1, 5, 100],
+    [5, 12, 100],
+    [3, 130, 17],
+    [2, 1, 7],
   ]
   it('in f32 equals the plain iteration, wide, tall, square and in batches', () => {
     for (const [batch, rows, cols] of shapes) check(batch, rows, cols, 'f32', 2e-5)
@@ -88,6 +91,21 @@ describe('muon', () => {
     // Mean of the squared singular values: the polynomial's fixed interval is about [0.7, 1.2].
     expect(trace / rows).toBeGreaterThan(0.5)
     expect(trace / rows).toBeLessThan(1.4)
+  })
+  it('keeps a gradient of few directions bounded in long matrices', () => {
+    const [rows, cols] = [24, 192]
+    const rng = random(5)
+    const left = normalArray(rng, rows)
+    const right = normalArray(rng, cols)
+    const g = Float32Array.from({ length: rows * cols }, (_, i) => left[Math.floor(i / cols)] * right[i % cols])
+    const p = new Float32Array(rows * cols)
+    kernels.muon(p, g, new Float32Array(rows * cols), 1, rows, cols, 1, 0.95, 0, 1, 'f32')
+    const want = orthogonalise(Array.from({ length: rows }, (_, r) => Array.from(g.subarray(r * cols, (r + 1) * cols))))
+    expectClose(
+      p,
+      want.flat().map((x) => -x),
+      { rtol: 0, atol: 2e-3 },
+    )
   })
   it('does not depend on the scale of the gradient', () => {
     const run = (factor: number) => {
