@@ -1,6 +1,6 @@
 // The addon's entry: exports the chosen kernel table, aligned memory and facts about the machine.
-#include <atomic>
 #include <cstdlib>
+#include <mutex>
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
@@ -120,10 +120,10 @@ void define_cache(napi_env env, napi_value exports) {
   define(env, exports, "cacheAttention",
          +[](const uint64_t* pages, int64_t page_tokens, int64_t kv_heads, int64_t head_dim, CacheDtype dtype,
              bool values_only, View key_norm, const float* page_cos, const float* page_sin, const float* slot_cos,
-             const float* slot_sin, View q, const int32_t* first, const int32_t* last, int64_t time, int64_t heads,
+             const float* slot_sin, int64_t origin, View q, const int32_t* first, const int32_t* last, int64_t time, int64_t heads,
              float scale, Dtype compute, MutView o) {
            table->cache_attention({pages, page_tokens, kv_heads, head_dim, dtype, values_only, key_norm, page_cos, page_sin,
-                                   slot_cos, slot_sin},
+                                   slot_cos, slot_sin, origin},
                                   {q, first, last, time, heads, scale, compute}, o);
          });
 }
@@ -161,13 +161,8 @@ void define_rest(napi_env env, napi_value exports) {
 }
 
 napi_value init(napi_env env, napi_value exports) {
-  // The thread pool and its scratch serve one caller at a time: a second JavaScript thread would corrupt both.
-  static std::atomic<napi_env> owner{nullptr};
-  napi_env none = nullptr;
-  if (!owner.compare_exchange_strong(none, env) && none != env) {
-    napi_throw_error(env, "ERR_POLLUX_THREAD", "native: the addon must be used by one JavaScript thread only");
-    return nullptr;
-  }
+  static std::mutex mutex;  // two JavaScript threads may load the addon at once
+  std::lock_guard lock(mutex);
   std::string error;
   table = choose_table(&error);
   if (table == nullptr) {

@@ -6,10 +6,13 @@
 // groups of kRows with the online softmax of attention.h. With hundreds of rows the packing disappears behind the
 // products; with one query (writing at depth) it runs at about the speed of memory.
 //
-//   one query, deep:  few rows, so the keys are cut into splits, each with its own maximum, sum and output; a second
-//                     pass merges them (Dao et al. 2023, "Flash-Decoding"):  o = sum_s e^(m_s - m) o_s / sum_s e^(m_s - m) l_s
+// Keys are cut into segments of kSegment, each with its own maximum, sum and output, merged from left to right:
+//   o = sum_s e^(m_s - m) o_s / sum_s e^(m_s - m) l_s        (Dao et al. 2023, "Flash-Decoding")
+// With one query and many keys segments are tasks of their own, and a second pass merges what they leave.
 //
-// How many tasks there are depends on the shape alone, so results repeat bit for bit on any number of threads.
+// Segments and blocks begin at multiples of their size in the sequence, wherever its pages begin, and a row's sums do not
+// know which rows are computed beside it. So a row has the same bits however a text was cut into chunks, batched or
+// guessed ahead, and on any number of threads: same seed, same text.
 #include "kernels/attention.h"
 #include "kernels/rowwise.h"
 
@@ -20,7 +23,8 @@ constexpr int64_t kRows = POLLUX_TILES ? 64 : 24;  // rows of a group: whole til
 constexpr int64_t kKeys = 256;                     // keys of a block; a multiple of every page size
 constexpr int64_t kTaskRows = 384;                 // rows of a task: outputs so far and a packed block share the L2 cache
 constexpr int64_t kEnoughTasks = 16;               // no more splits than give this many tasks
-constexpr int64_t kLeastBlocks = 8;                // blocks of a split: a split costs a merge
+constexpr int64_t kSegment = 8 * kKeys;            // keys of a segment: a segment costs a merge
+constexpr int64_t kMostParts = int64_t(8) << 20;   // floats that segments may leave for a second pass
 
 // ---- a row of a page ------------------------------------------------------------------------------
 
@@ -145,16 +149,22 @@ template <class T> struct Scratch {
   RowState* state;  // [rows]
   T* q;             // [rows, q_ld]
   float* o;         // [rows, o_ld]
+  float* total_o;   // [rows, o_ld] the segments before
+  RowState* total;  // [rows]
   T *k_rows, *v_rows;  // [kKeys, C] as read from pages
   T *keys, *values;    // the same packed: K^T [C, kKeys], V [kKeys, C]
   float* s;            // [kRows, kKeys] scores
   T* p;                // [kRows, kKeys] probabilities
+  float* pv;           // [kRows, o_ld] what a block adds to o
 
   Scratch(Carver& carver, int64_t rows, int64_t c) : q_ld(spread_ld<T>(c)), o_ld(float_ld(c)) {
     index = carver.take<int32_t>(rows);
     state = carver.take<RowState>(rows);
     q = carver.take<T>(rows * q_ld);
     o = carver.take<float>(rows * o_ld);
+    total_o = carver.take<float>(rows * o_ld);
+    total = carver.take<RowState>(rows);
+    pv = carver.take<float>(kRows * o_ld);
     k_rows = carver.take<T>(kKeys * c);
     v_rows = carver.take<T>(kKeys * c);
     keys = carver.take<T>(packed_elements<T>(c, kKeys));
@@ -203,55 +213,94 @@ template <class T> void load_block(const CacheArgs& a, const float* w, int64_t h
 
 // ---- attention ------------------------------------------------------------------------------------
 
-// How the work is cut.
+// How the work is cut. Places of keys count from the segment that the first page lies in.
 struct Cut {
-  int64_t positions;    // queries of a task (times the query heads of a key head: its rows)
-  int64_t row_tasks;    // tasks without splits
-  int64_t begin, end;   // keys that any query sees
-  int64_t splits, split_keys;
+  int64_t positions;   // queries of a task (times the query heads of a key head: its rows)
+  int64_t row_tasks;   // tasks without splits
+  int64_t begin, end;  // segments that any query sees
+  int64_t splits, split_segments;
 };
+
+inline int64_t shift_of(const CacheArgs& a) { return a.origin % kSegment; }
 
 Cut cut_of(const CacheQuery& q, const CacheArgs& a) {
   Cut cut;
-  const int64_t group = q.heads / a.kv_heads;
+  const int64_t group = q.heads / a.kv_heads, shift = shift_of(a);
   cut.positions = most(1, kTaskRows / group);
   cut.row_tasks = a.kv_heads * divide_up(q.time, cut.positions);
-  cut.begin = round_down(most(q.first[0], 0), kKeys);
-  cut.end = most(int64_t(q.last[q.time - 1]) + 1, cut.begin);
-  const int64_t blocks = divide_up(cut.end - cut.begin, kKeys);
-  cut.splits = most(1, least(divide_up(kEnoughTasks, cut.row_tasks), blocks / kLeastBlocks));
-  cut.split_keys = most(1, divide_up(blocks, cut.splits)) * kKeys;
+  cut.begin = (most(q.first[0], 0) + shift) / kSegment;
+  cut.end = most(divide_up(most(int64_t(q.last[q.time - 1]) + 1, 0) + shift, kSegment), cut.begin + 1);
+  const int64_t segments = cut.end - cut.begin;
+  const int64_t part = cut.row_tasks * least(cut.positions, q.time) * group * float_ld(a.head_dim);
+  const int64_t wanted = part * segments > kMostParts ? 1 : least(divide_up(kEnoughTasks, cut.row_tasks), segments);
+  cut.split_segments = divide_up(segments, wanted);
+  cut.splits = divide_up(segments, cut.split_segments);
   return cut;
 }
 
-// Queries [i0, i1) of the query heads of one key/value head over the keys [begin, end): leaves sums in x.o and x.state.
-template <class T>
-void attend(const CacheArgs& a, const CacheQuery& q, const float* w, int64_t kv_head, int64_t i0, int64_t i1, int64_t begin,
-            int64_t end, Scratch<T>& x) {
-  const int64_t c = a.head_dim, group = q.heads / a.kv_heads, rows = (i1 - i0) * group, kp = padded_k<T>(c);
-  for (int64_t r = 0; r < rows; r++) {
-    x.index[r] = int32_t((i0 + r / group) * q.heads + kv_head * group + r % group);
-    x.state[r] = RowState();
+// The rows of a task: queries [i0, i1) of the query heads of one key/value head.
+struct TaskRows {
+  int64_t kv_head, i0, i1, count;
+};
+
+template <class T> void take_queries(const CacheArgs& a, const CacheQuery& q, const TaskRows& rows, Scratch<T>& x) {
+  const int64_t c = a.head_dim, group = q.heads / a.kv_heads;
+  for (int64_t r = 0; r < rows.count; r++) {
+    x.index[r] = int32_t((rows.i0 + r / group) * q.heads + rows.kv_head * group + r % group);
+    x.total[r] = RowState();
   }
-  pack_a<T>(q.q, 0, c, x.index, rows, c, x.q, x.q_ld);
-  memset(x.o, 0, size_t(rows * x.o_ld) * sizeof(float));
-  begin = most(begin, round_down(most(q.first[i0], 0), kKeys));
-  end = least(end, int64_t(q.last[i1 - 1]) + 1);
-  for (int64_t j0 = begin; j0 < end; j0 += kKeys) {
-    const int64_t n = least(kKeys, end - j0), width = padded_k<T>(n);
-    load_block<T>(a, w, kv_head, j0, n, x);
-    for (int64_t r0 = 0; r0 < rows; r0 += kRows) {
-      const int64_t m = least(kRows, rows - r0), top = i0 + r0 / group, bottom = i0 + (r0 + m - 1) / group;
+  pack_a<T>(q.q, 0, c, x.index, rows.count, c, x.q, x.q_ld);
+}
+
+void add_row(float* sum, const float* x, int64_t n) {
+#if POLLUX_SCALAR
+  for (int64_t i = 0; i < n; i++) sum[i] += x[i];
+#else
+  for (int64_t i = 0; i < n; i += kLanes) store(sum + i, load(sum + i) + load(x + i));
+#endif
+}
+
+// The keys of one segment: leaves sums in x.o and x.state.
+template <class T>
+void attend(const CacheArgs& a, const CacheQuery& q, const float* w, const TaskRows& rows, int64_t segment, Scratch<T>& x) {
+  const int64_t c = a.head_dim, group = q.heads / a.kv_heads, kp = padded_k<T>(c), shift = shift_of(a);
+  for (int64_t r = 0; r < rows.count; r++) x.state[r] = RowState();
+  memset(x.o, 0, size_t(rows.count * x.o_ld) * sizeof(float));
+  const int64_t seen = round_down(most(q.first[rows.i0], 0) + shift, kKeys);
+  const int64_t begin = most(most(segment * kSegment, seen), shift);
+  const int64_t end = least((segment + 1) * kSegment, int64_t(q.last[rows.i1 - 1]) + 1 + shift);
+  for (int64_t at = begin; at < end; at = round_down(at, kKeys) + kKeys) {
+    const int64_t j0 = at - shift, n = least(round_down(at, kKeys) + kKeys, end) - at, width = padded_k<T>(n);
+    load_block<T>(a, w, rows.kv_head, j0, n, x);
+    for (int64_t r0 = 0; r0 < rows.count; r0 += kRows) {
+      const int64_t m = least(kRows, rows.count - r0), top = rows.i0 + r0 / group, bottom = rows.i0 + (r0 + m - 1) / group;
       if (q.last[bottom] < j0 || q.first[top] >= j0 + n) continue;
       block_gemm<T, float>(m, n, kp, x.q + r0 * x.q_ld, x.q_ld, x.keys, panel_stride<T>(c), x.s, kKeys, false, q.scale);
       for (int64_t r = 0; r < m; r++) {
-        const int64_t i = i0 + (r0 + r) / group, from = most(q.first[i] - j0, 0), to = least(int64_t(q.last[i]) + 1 - j0, n);
+        const int64_t i = rows.i0 + (r0 + r) / group, from = most(q.first[i] - j0, 0), to = least(int64_t(q.last[i]) + 1 - j0, n);
         const float correction = softmax_row<T>(x.s + r * kKeys, from, to, width, 0, x.state[r0 + r], x.p + r * kKeys);
         if (correction != 1) scale_row(x.o + (r0 + r) * x.o_ld, x.o_ld, correction);
       }
-      block_gemm<T, float>(m, c, width, x.p, kKeys, x.values, panel_stride<T>(n), x.o + r0 * x.o_ld, x.o_ld, true);
+      // added apart: tiles sum onto what they find in some shapes and not in others, and bits would know the shape
+      block_gemm<T, float>(m, c, width, x.p, kKeys, x.values, panel_stride<T>(n), x.pv, x.o_ld, false);
+      for (int64_t r = 0; r < m; r++) add_row(x.o + (r0 + r) * x.o_ld, x.pv + r * x.o_ld, x.o_ld);
     }
   }
+}
+
+// Adds a segment's row to those of the segments before. Never inlined: the same bits from both of its callers.
+[[gnu::noinline]] void merge_row(float* total_o, RowState& total, const float* o, const RowState& state, int64_t o_ld) {
+  if (state.max == -INFINITY) return;
+  if (total.max == -INFINITY) {
+    memcpy(total_o, o, size_t(o_ld) * sizeof(float));
+    total = state;
+    return;
+  }
+  const float largest = state.max > total.max ? state.max : total.max;
+  const float before = expf(total.max - largest), now = expf(state.max - largest);
+  scale_row(total_o, o_ld, before);
+  add_scaled(total_o, o, now, o_ld);
+  total = {largest, total.sum * before + state.sum * now};
 }
 
 // A finished row of sums becomes a row of the result; a row that saw no key is 0.
@@ -261,65 +310,62 @@ void finish_row(float* sums, float total, int64_t n, MutView o, int64_t row) {
   POLLUX_DISPATCH(o.dtype, D, write_row(sums, n, factor, (D*)o.data + row * n));
 }
 
-// What splits leave for the merge: [row task][split][row].
+// What segments leave for the merge: [row task][segment][row].
 struct Parts {
   float* o;  // [.., o_ld]
   RowState* state;
 };
 
-void merge_row(const Parts& parts, int64_t first, int64_t stride, int64_t splits, int64_t o_ld, float* sum, float* total) {
-  float largest = -INFINITY;
-  for (int64_t s = 0; s < splits; s++) {
-    const float m = parts.state[first + s * stride].max;
-    largest = m > largest ? m : largest;
-  }
-  memset(sum, 0, size_t(o_ld) * sizeof(float));
-  *total = 0;
-  for (int64_t s = 0; s < splits; s++) {
-    const int64_t at = first + s * stride;
-    if (parts.state[at].max == -INFINITY) continue;
-    const float factor = expf(parts.state[at].max - largest);
-    *total += parts.state[at].sum * factor;
-    add_scaled(sum, parts.o + at * o_ld, factor, o_ld);
-  }
-}
-
 template <class T> void run(const CacheArgs& a, const CacheQuery& q, MutView o) {
   const Cut cut = cut_of(q, a);
   const int64_t c = a.head_dim, group = q.heads / a.kv_heads, blocks = divide_up(q.time, cut.positions);
-  const int64_t rows = least(cut.positions, q.time) * group, o_ld = float_ld(c);
+  const int64_t most_rows = least(cut.positions, q.time) * group, o_ld = float_ld(c), segments = cut.end - cut.begin;
   const float* w = as_floats(a.key_norm, c, 0);
   Parts parts = {};
   if (cut.splits > 1) {
-    parts.o = (float*)shared_scratch(1, size_t(cut.row_tasks * cut.splits * rows * o_ld) * sizeof(float));
-    parts.state = (RowState*)shared_scratch(2, size_t(cut.row_tasks * cut.splits * rows) * sizeof(RowState));
+    parts.o = (float*)shared_scratch(1, size_t(cut.row_tasks * segments * most_rows * o_ld) * sizeof(float));
+    parts.state = (RowState*)shared_scratch(2, size_t(cut.row_tasks * segments * most_rows) * sizeof(RowState));
   }
-  parallel_for(cut.row_tasks * cut.splits, [&](int64_t task, int thread) {
-    const int64_t row_task = task / cut.splits, kv_head = row_task / blocks;
+  const auto rows_of = [&](int64_t row_task) {
     const int64_t i0 = row_task % blocks * cut.positions, i1 = least(i0 + cut.positions, q.time);
-    const int64_t begin = cut.begin + task % cut.splits * cut.split_keys, end = least(begin + cut.split_keys, cut.end);
+    return TaskRows{row_task / blocks, i0, i1, (i1 - i0) * group};
+  };
+  parallel_for(cut.row_tasks * cut.splits, [&](int64_t task, int thread) {
+    const int64_t row_task = task / cut.splits, first = cut.begin + task % cut.splits * cut.split_segments;
+    const TaskRows rows = rows_of(row_task);
     Carver measure{nullptr};
-    Scratch<T>(measure, rows, c);
+    Scratch<T>(measure, most_rows, c);
     Carver carver{(char*)thread_scratch(thread, 0, measure.used)};
-    Scratch<T> x(carver, rows, c);
-    attend<T>(a, q, w, kv_head, i0, i1, begin, end, x);
-    const int64_t count = (i1 - i0) * group;
-    if (cut.splits > 1) {
-      memcpy(parts.o + task * rows * o_ld, x.o, size_t(count * o_ld) * sizeof(float));
-      memcpy(parts.state + task * rows, x.state, size_t(count) * sizeof(RowState));
-    } else {
-      for (int64_t r = 0; r < count; r++) finish_row(x.o + r * o_ld, x.state[r].sum, c, o, x.index[r]);
+    Scratch<T> x(carver, most_rows, c);
+    take_queries<T>(a, q, rows, x);
+    for (int64_t segment = first; segment < least(first + cut.split_segments, cut.end); segment++) {
+      attend<T>(a, q, w, rows, segment, x);
+      if (cut.splits > 1) {
+        const int64_t at = (row_task * segments + segment - cut.begin) * most_rows;
+        memcpy(parts.o + at * o_ld, x.o, size_t(rows.count * o_ld) * sizeof(float));
+        memcpy(parts.state + at, x.state, size_t(rows.count) * sizeof(RowState));
+      } else {
+        for (int64_t r = 0; r < rows.count; r++) merge_row(x.total_o + r * o_ld, x.total[r], x.o + r * o_ld, x.state[r], o_ld);
+      }
+    }
+    if (cut.splits > 1) return;
+    for (int64_t r = 0; r < rows.count; r++) {
+      if (x.total[r].max == -INFINITY) memset(x.total_o + r * o_ld, 0, size_t(o_ld) * sizeof(float));
+      finish_row(x.total_o + r * o_ld, x.total[r].sum, c, o, x.index[r]);
     }
   });
   if (cut.splits == 1) return;
   parallel_for(cut.row_tasks, [&](int64_t row_task, int thread) {
-    const int64_t kv_head = row_task / blocks, i0 = row_task % blocks * cut.positions;
-    const int64_t count = (least(i0 + cut.positions, q.time) - i0) * group;
+    const TaskRows rows = rows_of(row_task);
     float* sum = (float*)thread_scratch(thread, 0, size_t(o_ld) * sizeof(float));
-    for (int64_t r = 0; r < count; r++) {
-      float total;
-      merge_row(parts, row_task * cut.splits * rows + r, rows, cut.splits, o_ld, sum, &total);
-      finish_row(sum, total, c, o, (i0 + r / group) * q.heads + kv_head * group + r % group);
+    for (int64_t r = 0; r < rows.count; r++) {
+      memset(sum, 0, size_t(o_ld) * sizeof(float));
+      RowState total;
+      for (int64_t s = 0; s < segments; s++) {
+        const int64_t at = (row_task * segments + s) * most_rows + r;
+        merge_row(sum, total, parts.o + at * o_ld, parts.state[at], o_ld);
+      }
+      finish_row(sum, total.sum, c, o, (rows.i0 + r / group) * q.heads + rows.kv_head * group + r % group);
     }
   });
 }

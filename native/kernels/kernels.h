@@ -88,6 +88,7 @@ struct CacheArgs {
   View key_norm;                      // ? [C]; this and the rest where values_only
   const float *page_cos, *page_sin;   // ? [pages, C/2]
   const float *slot_cos, *slot_sin;   // ? [page_tokens, C/2]
+  int64_t origin = 0;                 // place in its sequence of the first token of pages[0], a multiple of page_tokens
 };
 
 // Queries over such a cache: query i sees keys first[i] .. last[i] (both non-decreasing; last < first: none, output 0).

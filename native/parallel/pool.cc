@@ -4,6 +4,9 @@
 // A loop waits only for workers that are inside it, not for all of them: on a busy machine a worker may get its
 // core back milliseconds late, and by then the others have taken all tasks. Such a worker finds the loop closed
 // and leaves without having touched it.
+//
+// Every JavaScript thread has a pool of its own, with its own scratch, started by its first loop and ended with it: an
+// engine computes in one while the main thread counts words in another.
 #include "parallel/pool.h"
 
 #include <atomic>
@@ -38,6 +41,7 @@ inline void pause() {
 struct Buffer {
   void* data = nullptr;
   size_t bytes = 0;
+  ~Buffer() { std::free(data); }
   void* reserve(size_t wanted) {
     if (wanted > bytes) {
       std::free(data);
@@ -67,6 +71,9 @@ int wanted_threads() {
   return n < 1 ? 1 : n < kMaxThreads ? n : kMaxThreads;
 }
 
+struct Pool;
+thread_local Pool* member = nullptr;  // the pool that a worker works for
+
 struct Pool {
   int threads = wanted_threads();
   std::vector<std::thread> workers;
@@ -74,6 +81,7 @@ struct Pool {
   std::atomic<bool> open{false};        // whether the present loop may still be entered
   std::atomic<int> inside{0};           // workers that have entered it (or are looking whether they may)
   std::atomic<int64_t> next{0};
+  std::atomic<bool> ending{false};
   int64_t tasks = 0;
   TaskFunction run = nullptr;
   void* context = nullptr;
@@ -83,9 +91,18 @@ struct Pool {
   Buffer scratch[kMaxThreads][kSlots];
   Buffer shared[kSlots];
 
-  Pool() {
+  void start() {
     for (int i = 1; i < threads; i++) workers.emplace_back([this, i] { work(i); });
-    for (auto& worker : workers) worker.detach();  // they end with the process
+  }
+
+  ~Pool() {
+    {
+      std::lock_guard lock(mutex);
+      ending.store(true);
+      generation.fetch_add(1, std::memory_order_release);
+      wake.notify_all();
+    }
+    for (auto& worker : workers) worker.join();
   }
 
   void drain(int thread) {
@@ -106,9 +123,11 @@ struct Pool {
   }
 
   void work(int thread) {
+    member = this;
     uint64_t seen = 0;
     for (;;) {
       seen = await(seen);
+      if (ending.load()) return;
       // Enter first, look second: the closing thread looks the other way round, so one of the two sees the other.
       inside.fetch_add(1, std::memory_order_seq_cst);
       if (open.load(std::memory_order_seq_cst)) drain(thread);
@@ -117,6 +136,7 @@ struct Pool {
   }
 
   void loop(int64_t count, TaskFunction body, void* with) {
+    if (workers.empty()) start();
     tasks = count;
     run = body;
     context = with;
@@ -133,9 +153,16 @@ struct Pool {
   }
 };
 
+struct Owner {
+  Pool* pool = nullptr;
+  ~Owner() { delete pool; }
+};
+
 Pool& pool() {
-  static Pool* instance = new Pool();  // never destroyed: workers may outlive static destructors
-  return *instance;
+  if (member) return *member;
+  thread_local Owner owner;
+  if (owner.pool == nullptr) owner.pool = new Pool();
+  return *owner.pool;
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// A pool of threads that share one loop at a time.
+// A pool of threads that share one loop at a time; each JavaScript thread has its own.
 //
 // Work is cut into tasks whose number and content do not depend on the number of threads; threads take
 // the next task from a counter. A task writes only its own outputs, so the result is the same bit for

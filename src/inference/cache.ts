@@ -8,14 +8,14 @@
 // pass that fails leaves the cache as it was. Numbers are bf16, or int8 with a scale a token and head (symmetric, of the
 // largest magnitude): half the memory, and errors of half a percent of that magnitude. f32 is for comparisons.
 // Memory is what `keyValueBytes` (src/model) says, rounded up to pages. Rows beyond a window are gone, so a cache cannot
-// go back. Shapes: R rows of a pass (batch*time), H query heads, G key/value heads, C head width.
+// go back; `fork` keeps a point to begin from again. Shapes: R rows of a pass (batch*time), H query heads, G key/value heads, C head width.
 import type { CacheDtype } from '../native/index.ts'
 import type { KeyValues, LayerMemory } from '../nn/index.ts'
 import { layerShapes, type LayerShape, type ModelConfig, type Past, ropeTurn } from '../model/index.ts'
 import { cachedAttention, type CachedSequence, writeKeyValues } from '../ops/index.ts'
 import type { Parameter, Tensor } from '../tensor/index.ts'
 import { PolluxError } from '../util/index.ts'
-import { LayerPages, PagePool } from './cachePages.ts'
+import { LayerPages, PagePool, type SharedPage } from './cachePages.ts'
 
 export interface KvCacheOptions {
   /** Default 'bf16'. */
@@ -66,13 +66,42 @@ export class KvCache {
 
   /** Makes room for `time` more tokens. */
   reserve(time: number): void {
-    for (const layer of this.#layers) layer?.reserve(this.#length + time)
+    for (const layer of this.#layers) layer?.reserve(this.#length, this.#length + time)
   }
 
-  /** Counts `time` written tokens, and lets go of what no later one will see. */
+  /** Bytes that `reserve(time)` would take from the pool. */
+  growth(time: number): number {
+    return this.#layers.reduce((sum, layer) => sum + (layer?.growth(this.#length, this.#length + time) ?? 0), 0)
+  }
+
+  /** Bytes of the pages of a sequence of `length` tokens, of which the last `chunk` were read at once. */
+  bytesFor(length: number, chunk: number): number {
+    const from = Math.max(0, length - chunk)
+    return this.#layers.reduce((sum, layer) => sum + (layer?.bytesFor(from, length) ?? 0), 0)
+  }
+
+  /**
+   * Counts `time` written tokens, and lets go of what no later one will see. Fewer than were reserved: the rest was
+   * guessed wrongly, and is written over.
+   */
   advance(time: number): void {
     this.#length += time
-    for (const layer of this.#layers) layer?.forget(this.#length)
+    for (const layer of this.#layers) layer?.settle(this.#length)
+  }
+
+  /** Another sequence that begins with the same tokens, in the same pages: what one adds, the other does not see. */
+  fork(): KvCache {
+    const other = new KvCache(this.config, { dtype: this.dtype, pool: this.#pool })
+    other.#length = this.#length
+    this.#layers.forEach((layer, i) => {
+      other.#layers[i] = layer?.fork(this.#length) ?? null
+    })
+    return other
+  }
+
+  /** Every page that it holds. */
+  *heldPages(): Generator<SharedPage> {
+    for (const layer of this.#layers) if (layer) yield* layer.held
   }
 
   /** Gives idle memory back: the room that a chunk took in sliding layers. */
@@ -150,7 +179,7 @@ class Pass {
           this.#caches.map((_, sequence) =>
             this.#seen(layer, sequence, rows?.subarray(sequence * asking, (sequence + 1) * asking)),
           ),
-          { time: asking, ...options, keyNorm: this.#keyNorms[layer] ?? null },
+          { ...options, keyNorm: this.#keyNorms[layer] ?? null },
         ),
     }
   }

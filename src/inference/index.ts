@@ -6,8 +6,13 @@ export type { Prompt, SoftSpan } from './prompt.ts'
 
 // ---- the key-value cache ----
 export { KvCache, type KvCacheOptions, past } from './cache.ts'
-export { LayerPages, type LayerPagesOptions, PagePool } from './cachePages.ts'
+export { LayerPages, type LayerPagesOptions, PagePool, type SharedPage } from './cachePages.ts'
 export { prefill, type PrefillOptions, step } from './prefill.ts'
+
+// ---- the engine ----
+export { createEngine } from './engine/engine.ts'
+export type { EngineOptions } from './engine/options.ts'
+export { EngineClosedError, EngineFailedError, EngineFullError } from './engine/errors.ts'
 
 // ---- what an engine is asked and answers ----
 export type {

@@ -30,11 +30,37 @@ export function joinRows(rows: (readonly [Prompt, readonly number[]])[], time: n
     ids.set(drawn, row * time + prompt.ids.length)
     if (prompt.blockEnd) blockEnd.set(prompt.blockEnd, row * time)
   })
+  const media = joinMedia(
+    rows.map(([prompt]) => prompt),
+    rows.map((_, row) => row * time),
+  )
+  return { ...{ ids, blockEnd, batch: rows.length, time }, ...media }
+}
+
+/** Parts of prompts one behind another: their ids, and their media at the rows that they have so. */
+export function joinParts(parts: readonly Prompt[]): Pick<MultimodalInput, 'ids' | 'pictures' | 'sounds'> {
+  const starts: number[] = []
+  let rows = 0
+  for (const { ids } of parts) {
+    starts.push(rows)
+    rows += ids.length
+  }
+  const ids = new Int32Array(rows)
+  parts.forEach((part, i) => {
+    ids.set(part.ids, starts[i])
+  })
+  return { ids, ...joinMedia(parts, starts) }
+}
+
+/** The media of prompts that begin at rows `starts`. */
+function joinMedia(
+  prompts: readonly Prompt[],
+  starts: readonly number[],
+): Pick<MultimodalInput, 'pictures' | 'sounds'> {
   const spans = (kind: 'pictures' | 'sounds') =>
-    rows.flatMap(([prompt], row) => (prompt[kind] ?? []).map((span) => ({ ...span, start: row * time + span.start })))
+    prompts.flatMap((prompt, i) => (prompt[kind] ?? []).map((span) => ({ ...span, start: starts[i] + span.start })))
   const [pictures, sounds] = [spans('pictures'), spans('sounds')]
   return {
-    ...{ ids, blockEnd, batch: rows.length, time },
     ...(pictures.length > 0 ? { pictures: { ...joinSpans(pictures), positions: joinPositions(pictures) } } : {}),
     ...(sounds.length > 0 ? { sounds: joinSpans(sounds) } : {}),
   }
@@ -60,27 +86,44 @@ function joinPositions(spans: SoftSpan[]): Int32Array {
 export function* promptChunks(prompt: Prompt, size: number): Generator<Prompt> {
   for (let start = 0; start < prompt.ids.length;) {
     const end = chunkEnd(prompt, Math.min(start + size, prompt.ids.length))
-    const part = (spans?: SoftSpan[]) =>
-      spans
-        ?.filter((span) => span.start >= start && span.start < end)
-        .map((span) => ({ ...span, start: span.start - start }))
-    yield {
-      ids: prompt.ids.subarray(start, end),
-      blockEnd: prompt.blockEnd?.slice(start, end).map((place) => place - start),
-      pictures: part(prompt.pictures),
-      sounds: part(prompt.sounds),
-    }
+    yield promptPart(prompt, start, end)
     start = end
   }
 }
 
+/** Places `start` to `end` of a prompt, which cut no picture and no sound. */
+export function promptPart(prompt: Prompt, start: number, end: number): Prompt {
+  const part = (spans?: SoftSpan[]) =>
+    spans
+      ?.filter((span) => span.start >= start && span.start < end)
+      .map((span) => ({ ...span, start: span.start - start }))
+  return {
+    ids: prompt.ids.subarray(start, end),
+    blockEnd: prompt.blockEnd?.slice(start, end).map((place) => place - start),
+    pictures: part(prompt.pictures),
+    sounds: part(prompt.sounds),
+  }
+}
+
 /** The next place from `end` on where nothing is cut. */
-function chunkEnd({ ids, blockEnd, pictures = [], sounds = [] }: Prompt, end: number): number {
+export function chunkEnd({ ids, blockEnd, pictures = [], sounds = [] }: Prompt, end: number): number {
   const spans = [...pictures, ...sounds]
   for (let next = end; ;) {
     if (blockEnd && next < ids.length) next = Math.max(next, blockEnd[next - 1] + 1)
     for (const { start, count } of spans) if (start < next && next < start + count) next = start + count
     if (next === end) return end
     end = next
+  }
+}
+
+/** The last place up to `place` where nothing is cut. */
+export function cutBefore({ blockEnd, pictures = [], sounds = [] }: Prompt, place: number): number {
+  const spans = [...pictures, ...sounds]
+  for (let at = place; ;) {
+    let next = at
+    while (blockEnd && next > 0 && blockEnd[next - 1] >= next) next--
+    for (const { start, count } of spans) if (start < next && next < start + count) next = start
+    if (next === at) return at
+    at = next
   }
 }

@@ -38,6 +38,8 @@ export interface DecoderInput {
 export interface Past {
   /** Tokens of each sequence so far. */
   readonly lengths: readonly number[]
+  /** Each row of the pass is a sequence of its own to the model, and outputRows may be any: this past knows better. */
+  readonly ragged?: boolean
   /** Makes room for `time` more tokens of each. Until `commit`, nothing has happened. */
   open(
     time: number,
@@ -95,7 +97,7 @@ function checkOutputRows(rows: Int32Array, { batch, time, past }: Pick<DecoderIn
     }
     counts[Math.floor(row / time)]++
   })
-  if (counts.some((count) => count !== counts[0])) {
+  if (!past.ragged && counts.some((count) => count !== counts[0])) {
     throw new PolluxError(`decoder: outputRows must be as many of each sequence, got ${counts.join(', ')}`)
   }
 }

@@ -78,7 +78,7 @@ function check(test: Case): void {
     ...([table(slots, Math.cos), table(slots, Math.sin)] as const),
   ] as const
   const norm = valuesOnly ? w : null
-  kernels.cacheAttention(addresses, ...sizes, norm, ...turn, q, first, last, time, heads, 0.3, compute, o)
+  kernels.cacheAttention(addresses, ...sizes, norm, ...turn, 0, q, first, last, time, heads, 0.3, compute, o)
   for (const page of pages) kernels.release(page)
 
   // the reference has as many queries as keys: all but the last are zeros that see nothing
@@ -163,7 +163,7 @@ it('rows that see no key give 0', () => {
   const o = new Float32Array(16).fill(7)
   const [q, first, last] = [new Float32Array(16).fill(1), Int32Array.of(0, 1), Int32Array.of(-1, 0)]
   kernels.cacheAttention(
-    ...([addresses, 32, 1, 8, 'f32', false, null, null, null, null, null] as const),
+    ...([addresses, 32, 1, 8, 'f32', false, null, null, null, null, null, 0] as const),
     ...([q, first, last, 2, 1, 1, 'f32', o] as const),
   )
   kernels.release(page)

@@ -157,6 +157,7 @@ export interface Kernels extends TokenizerKernels {
     pageSin: MaybeFloats,
     slotCos: MaybeFloats,
     slotSin: MaybeFloats,
+    origin: number,
     q: NumberArray,
     first: Int32Array,
     last: Int32Array,

@@ -23,12 +23,16 @@ export interface KeyValuePages {
   kvHeads: number
   headDim: number
   dtype: CacheDtype
+  /** Place in its sequence of the first token of pages[0], a multiple of pageTokens: results do not depend on it, to the bit. */
+  origin: number
   /** Where values alone are kept: angles of each page's first token [pages, C/2] and of the places in a page. */
   turn: { pageCos: Float32Array; pageSin: Float32Array; slotCos: Float32Array; slotSin: Float32Array } | null
 }
 
 /** Bytes of a page: the numbers, then the scales of int8. */
-export function pageBytes(pages: Omit<KeyValuePages, 'addresses' | 'turn'> & { valuesOnly: boolean }): number {
+export function pageBytes(
+  pages: Omit<KeyValuePages, 'addresses' | 'turn' | 'origin'> & { valuesOnly: boolean },
+): number {
   const { pageTokens, kvHeads, headDim, dtype, valuesOnly } = pages
   return (valuesOnly ? 1 : 2) * kvHeads * pageTokens * vectorBytes(dtype, headDim)
 }
@@ -68,17 +72,15 @@ export function writeKeyValues(
   kernels.cacheWrite(addresses, ...sizes, turn !== null, turn ? null : part(k), part(v), at, rows)
 }
 
-/** A sequence of the batch: its pages, and the first and last token that each of its rows sees. */
+/** A sequence of the batch: its pages, and the first and last token that each of its rows (any number) sees. */
 export interface CachedSequence {
   pages: KeyValuePages
-  /** [time] each, not decreasing; tokens counted as in the pages. */
+  /** [rows] each, not decreasing; tokens counted as in the pages. */
   first: Int32Array
   last: Int32Array
 }
 
 export interface CachedAttentionOptions {
-  /** Rows of each sequence. */
-  time: number
   heads: number
   /** Factor on q.k. */
   scale: number
@@ -87,44 +89,51 @@ export interface CachedAttentionOptions {
 }
 
 /**
+ * A row's result has the same bits whichever rows are computed with it, and wherever its pages begin.
+ *
  * @param q [R, H*C], f32 or bf16: the dtype is the arithmetic too
- * @param sequences one for every `time` rows of q
+ * @param sequences whose rows together are the rows of q, in order
  * @returns [R, H*C], of the dtype of q
  */
 export function cachedAttention(q: Tensor, sequences: CachedSequence[], options: CachedAttentionOptions): Tensor {
   const op = 'cachedAttention'
-  const { time, heads, scale, keyNorm } = options
+  const { heads, scale, keyNorm } = options
   const compute = expectNumbers(op, 'q', q)
   if (isRecording(q)) throw new ShapeError(op, 'must run outside of a tape (it has no gradient)', 'a tape')
   const o = empty(q.shape, { dtype: q.dtype })
-  sequences.forEach(({ pages, first, last }, sequence) => {
-    const { addresses, pageTokens, kvHeads, headDim, dtype, turn } = pages
+  const total = sequences.reduce((sum, { first }) => sum + first.length, 0)
+  let from = 0
+  for (const { pages, first, last } of sequences) {
+    const { addresses, pageTokens, kvHeads, headDim, dtype, turn, origin } = pages
     checkPages(op, pages)
+    const time = first.length
     const width = heads * headDim
-    expectShape(op, 'q', q, [sequences.length * time, width])
+    expectShape(op, 'q', q, [total, width])
     if (heads % kvHeads !== 0) throw new ShapeError(op, `heads must be a multiple of kvHeads = ${kvHeads}`, heads)
     checkRange(op, { first, last, time, tokens: addresses.length * pageTokens })
     if (turn) {
       if (!keyNorm) throw new ShapeError(op, 'keyNorm must be given where values alone are kept', 'none')
       expectShape(op, 'keyNorm', keyNorm, [headDim])
     }
-    const rows = (x: Tensor) => x.numbers.subarray(sequence * time * width, (sequence + 1) * time * width)
+    const rows = (x: Tensor) => x.numbers.subarray(from * width, (from + time) * width)
     kernels.cacheAttention(
       ...([addresses, pageTokens, kvHeads, headDim, dtype, turn !== null] as const),
       ...([turn && keyNorm ? keyNorm.data : null, turn?.pageCos ?? null, turn?.pageSin ?? null] as const),
-      ...([turn?.slotCos ?? null, turn?.slotSin ?? null] as const),
+      ...([turn?.slotCos ?? null, turn?.slotSin ?? null, origin] as const),
       ...([rows(q), first, last, time, heads, scale, compute, rows(o)] as const),
     )
-  })
+    from += time
+  }
   return o
 }
 
-function checkPages(op: string, { addresses, pageTokens, kvHeads, headDim, turn }: KeyValuePages): void {
+function checkPages(op: string, { addresses, pageTokens, kvHeads, headDim, turn, origin }: KeyValuePages): void {
   if (!(pageSizes as readonly number[]).includes(pageTokens)) {
     throw new ShapeError(op, `pageTokens must be one of ${pageSizes.join(', ')}`, pageTokens)
   }
   expectCount(op, 'kvHeads', kvHeads)
   expectCount(op, 'headDim', headDim)
+  expectCount(op, 'origin in pages', origin / pageTokens, 0)
   if (!turn) return
   for (const table of [turn.pageCos, turn.pageSin]) {
     expectCount(op, 'angles of pages', table.length, (addresses.length * headDim) / 2)
@@ -136,8 +145,8 @@ function checkPages(op: string, { addresses, pageTokens, kvHeads, headDim, turn 
 
 function checkRange(op: string, range: { first: Int32Array; last: Int32Array; time: number; tokens: number }): void {
   const { first, last, time, tokens } = range
-  if (first.length !== time || last.length !== time) {
-    throw new ShapeError(op, `first and last must have time = ${time} entries`, `${first.length} and ${last.length}`)
+  if (last.length !== time) {
+    throw new ShapeError(op, `first and last must have as many entries (${time})`, last.length)
   }
   for (let i = 0; i < time; i++) {
     const decreases = i > 0 && (first[i] < first[i - 1] || last[i] < last[i - 1])

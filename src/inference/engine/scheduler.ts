@@ -1,0 +1,127 @@
+// Who is served, and what the next pass does for each.
+//
+// Every sequence that writes gets its row (and rows for guesses) in every pass. Beside them a pass reads `chunk` rows of
+// prompts, shared evenly by all that are read, the shortest first in its share: a short prompt is through in one pass
+// however long its neighbours are. Of long prompts only a few are read at a time; a short one may pass one that waits for
+// that, but none may pass one that waits for memory, or it would wait for ever.
+import type { EngineMemory } from './memory.ts'
+import type { EngineSettings } from './options.ts'
+import type { PlannedPart } from './runPass.ts'
+import type { Sequence } from './sequence.ts'
+
+/** Tokens that a writing sequence may have to read at once (known ahead by a grammar) without being a prompt again. */
+const mostAhead = 64
+
+export interface Drafter {
+  /** Tokens that may come after the text so far; at most `limit`. */
+  draft(sequence: Sequence, limit: number): readonly number[]
+}
+
+export class Scheduler {
+  waiting: Sequence[] = []
+  /** In the order in which they were admitted. */
+  running: Sequence[] = []
+  readonly #memory: EngineMemory
+  readonly #settings: EngineSettings
+
+  constructor(memory: EngineMemory, settings: EngineSettings) {
+    this.#memory = memory
+    this.#settings = settings
+  }
+
+  /** Starts those of the waiting that there is room for. */
+  admit(): void {
+    const { maxRunning, maxLongReads, chunk } = this.#settings
+    let long = this.running.filter((each) => each.phase === 'reading' && each.pending > 2 * chunk).length
+    for (const sequence of [...this.waiting]) {
+      if (this.running.length >= maxRunning) return
+      const isLong = sequence.length > 2 * chunk
+      if (isLong && long >= maxLongReads) continue
+      if (!this.#memory.admit(sequence, this.running)) return
+      if (isLong && sequence.pending > 2 * chunk) long++
+      this.waiting.splice(this.waiting.indexOf(sequence), 1)
+      this.running.push(sequence)
+      sequence.phase = 'reading'
+      if (sequence.times.admitted === 0) sequence.times.admitted = performance.now()
+    }
+  }
+
+  /** What the next pass does; empty where nobody can go on. */
+  plan(drafter: Drafter): PlannedPart[] {
+    const parts = this.#parts(drafter)
+    const sizes = (): { cache: NonNullable<Sequence['cache']>; rows: number }[] =>
+      parts.map(({ sequence, rows }) => ({ cache: sequence.cache!, rows: rows.ids.length }))
+    while (parts.length > 0 && !this.#memory.makeRoomFor(sizes())) {
+      const victim = this.#preempt()
+      const at = parts.findIndex(({ sequence }) => sequence === victim)
+      if (at >= 0) parts.splice(at, 1)
+      if (!victim) return []
+    }
+    return parts
+  }
+
+  /** Takes a sequence out, wherever it is, and gives its pages back. */
+  remove(sequence: Sequence): void {
+    this.waiting = this.waiting.filter((each) => each !== sequence)
+    this.running = this.running.filter((each) => each !== sequence)
+    sequence.cache?.release()
+    sequence.cache = null
+    sequence.phase = 'done'
+  }
+
+  #parts(drafter: Drafter): PlannedPart[] {
+    const parts: PlannedPart[] = []
+    const reading: Sequence[] = []
+    for (const sequence of this.running) {
+      if (sequence.phase === 'reading' || sequence.pending > mostAhead) reading.push(sequence)
+      else if (!sequence.listener.isFull) parts.push(this.#writing(sequence, drafter))
+    }
+    reading.sort((a, b) => a.pending - b.pending)
+    let left = this.#settings.chunk
+    reading.forEach((sequence, i) => {
+      const share = Math.max(1, Math.floor(left / (reading.length - i)))
+      if (left <= 0) return
+      const part = readingPart(sequence, share)
+      left -= part.rows.ids.length
+      parts.push(part)
+    })
+    return parts
+  }
+
+  #writing(sequence: Sequence, drafter: Drafter): PlannedPart {
+    const from = sequence.cache!.length
+    const text = sequence.rows(from, sequence.length)
+    const drafts = drafter.draft(sequence, this.#settings.speculate)
+    const ids = new Int32Array(text.ids.length + drafts.length)
+    ids.set(text.ids)
+    ids.set(drafts, text.ids.length)
+    const all = sequence.request.logprobs !== undefined
+    return {
+      sequence,
+      rows: { ...text, ids },
+      wanted: all ? ids.length : 1 + drafts.length,
+      guessed: drafts.length,
+    }
+  }
+
+  /** The sequence that came last gives its pages up and waits again; null where there is but one. */
+  #preempt(): Sequence | null {
+    const paused = this.running.filter(({ phase, listener }) => phase === 'writing' && listener.isFull)
+    const victim = paused.at(-1) ?? (this.running.length > 1 ? this.running.at(-1) : undefined)
+    if (!victim || this.running.length < 2) return null
+    this.remove(victim)
+    victim.phase = 'waiting'
+    this.waiting.unshift(victim)
+    return victim
+  }
+}
+
+/** The next rows of a prompt, `share` of them or more where a picture would be cut. */
+function readingPart(sequence: Sequence, share: number): PlannedPart {
+  const from = sequence.cache!.length
+  const end = sequence.cutAfter(Math.min(from + share, sequence.length))
+  const rows = sequence.rows(from, end)
+  const writes = sequence.kind === 'write' && sequence.request.maxTokens > 0
+  const wanted = sequence.wantsAllRows ? rows.ids.length : writes && end === sequence.length ? 1 : 0
+  return { sequence, rows, wanted, guessed: 0 }
+}
