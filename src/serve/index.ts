@@ -13,3 +13,9 @@ export type {
   MediaResolution,
   ModelCard,
 } from './chat.ts'
+
+// ---- the server ----
+export { defaultLimits, openServer, type OpenedServer, type OpenServerOptions } from './open.ts'
+export { type Log, openLog } from './log.ts'
+export { ServeError, type ErrorKind } from './serveError.ts'
+export type { Protocol, RequestScope, ServeApp, ServeContext, ServeDeps, ServeLimits } from './types.ts'
