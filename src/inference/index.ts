@@ -11,7 +11,9 @@ export { prefill, type PrefillOptions, step } from './prefill.ts'
 
 // ---- the engine ----
 export { createEngine } from './engine/engine.ts'
+export { startEngine, type ThreadedEngine } from './engine/startEngine.ts'
 export type { EngineOptions } from './engine/options.ts'
+export type { EngineSource } from './engine/wire.ts'
 export { EngineClosedError, EngineFailedError, EngineFullError } from './engine/errors.ts'
 
 // ---- what an engine is asked and answers ----

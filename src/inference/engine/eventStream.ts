@@ -58,6 +58,7 @@ export class EventStream implements AsyncIterableIterator<EngineEvent, undefined
     const waiter = this.#waiters.shift()
     if (waiter) {
       waiter.resolve({ done: false, value: event })
+      this.#source.onRead?.()
       return
     }
     // of progress only the latest is of interest
