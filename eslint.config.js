@@ -3,7 +3,7 @@ import js from '@eslint/js'
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['node_modules', 'build', 'runs/*/', 'test/golden', 'coverage', 'scripts/fixtures'] },
+  { ignores: ['node_modules', 'build', 'studio/dist', 'runs/*/', 'test/golden', 'coverage', 'scripts/fixtures'] },
   js.configs.recommended,
   ...tseslint.configs.recommended,
   {

@@ -6,7 +6,7 @@ import { checkNative, checkSource } from './layers.ts'
 
 const files = projectFiles()
 const sources = files.filter(
-  (file) => /^(src|bench|test|runs|examples|scripts)\/.*\.ts$/.test(file) && !file.endsWith('.d.ts'),
+  (file) => /^(src|studio|bench|test|runs|examples|scripts)\/.*\.tsx?$/.test(file) && !file.endsWith('.d.ts'),
 )
 const native = files.filter((file) => /^native\/.*\.(cc|h)$/.test(file))
 const violations = [

@@ -37,6 +37,14 @@ describe('layers', () => {
     expect(messages('src/train/a.ts', "import { b } from '../safety/index.ts'")).toHaveLength(1)
   })
 
+  it('lets the studio know its wire types and nothing else of src', () => {
+    const door = "import type { About } from '../../../src/serve/studio/wire.ts'"
+    expect(messages('studio/src/api/studio.ts', `${door}\nimport { Store } from '../lib/store.ts'`)).toEqual([])
+    expect(
+      messages('studio/src/api/a.ts', "import type { Engine } from '../../../src/inference/index.ts'"),
+    ).toHaveLength(1)
+  })
+
   it('refuses to reach behind an index, from src and from outside', () => {
     expect(messages('src/ops/a.ts', "import { b } from '../tensor/tape.ts'")).toEqual([
       "import src/tensor through its index.ts, got '../tensor/tape.ts'",

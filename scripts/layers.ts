@@ -57,8 +57,22 @@ export function importsOf(text: string): { specifier: string; line: number }[] {
   }))
 }
 
+/** The studio runs in a browser: of src/ it may know only these types. */
+export const studioDoor = 'src/serve/studio/wire.ts'
+
+/** Checks the imports of a file of studio/. */
+function checkStudio(file: string, text: string): Violation[] {
+  return importsOf(text).flatMap(({ specifier, line }) => {
+    if (!specifier.startsWith('.')) return []
+    const target = normalize(join(dirname(file), specifier))
+    if (target.startsWith('studio/') || target === studioDoor) return []
+    return [{ file, line, message: `studio/ imports of the project only types of ${studioDoor}, got '${specifier}'` }]
+  })
+}
+
 /** Checks the imports of one TypeScript file; `file` is relative to the root, with slashes. */
 export function checkSource(file: string, text: string): Violation[] {
+  if (file.startsWith('studio/')) return checkStudio(file, text)
   const from = sourceFolder(file)
   const isTest = file.endsWith('.test.ts') || from === testingFolder
   const violations: Violation[] = []

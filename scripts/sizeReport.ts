@@ -52,7 +52,7 @@ function main(): void {
   const folders = new Map<string, FolderSize>()
   const tooLong: string[] = []
   const notes: string[] = []
-  for (const file of projectFiles().filter((name) => /\.(ts|js|cc|h|py|css|html)$/.test(name) && !(name in exempt))) {
+  for (const file of projectFiles().filter((name) => /\.(tsx?|js|cc|h|py|css|html)$/.test(name) && !(name in exempt))) {
     const text = readFileSync(join(root, file), 'utf8')
     const lines = text.split('\n').length - 1
     const size = folders.get(folderOf(file)) ?? { files: 0, lines: 0, longest: 0, functions: 0 }
@@ -60,7 +60,7 @@ function main(): void {
     size.lines += lines
     size.longest = Math.max(size.longest, lines)
     if (lines > fileCap) tooLong.push(`${file}: ${lines} lines, the cap is ${fileCap}`)
-    const long = file.endsWith('.ts') && !file.endsWith('.test.ts') ? longFunctions(file, text) : []
+    const long = /\.tsx?$/.test(file) && !file.endsWith('.test.ts') ? longFunctions(file, text) : []
     size.functions += long.length
     notes.push(...long.map((item) => `${file}:${item.line}: ${item.name} has ${item.lines} lines`))
     folders.set(folderOf(file), size)

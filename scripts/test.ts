@@ -22,6 +22,8 @@ interface Step {
 const onceOnly: Readonly<Record<string, string>> = {
   'scripts/**': 'no kernel runs in them',
   'test/house/**': 'no kernel runs in them',
+  'studio/**': 'no kernel runs in them',
+  'test/e2e/studio*': 'no kernel runs in them',
 }
 
 const bin = (path: string) => join(root, 'node_modules', path)
@@ -40,6 +42,7 @@ const steps: Step[] = [
   { name: 'format', args: [bin('prettier/bin/prettier.cjs'), '--check', '--log-level', 'warn', '.'] },
   { name: 'lint', args: [bin('eslint/bin/eslint.js'), '--max-warnings', '0', '.'] },
   { name: 'types', args: [bin('typescript/bin/tsc'), '--noEmit'] },
+  { name: 'types-studio', args: [bin('typescript/bin/tsc'), '--noEmit', '-p', join(root, 'studio')] },
   { name: 'layers', args: [join(root, 'scripts/checkLayers.ts')] },
   { name: 'sizes', args: [join(root, 'scripts/sizeReport.ts')] },
   { name: 'tests', args: vitest('tests'), report: 'tests' },

@@ -1,0 +1,146 @@
+// Curves on a canvas (uPlot), in the colours of the page, as wide as there is room.
+import { useEffect, useRef } from 'preact/hooks'
+import uPlot from 'uplot'
+import 'uplot/dist/uPlot.min.css'
+import { useStore } from '../lib/store.ts'
+import { colour, themeChanges } from './theme.ts'
+
+export interface Curve {
+  label: string
+  /** Name of a colour of tokens.css, such as '--series-1'. */
+  colour: string
+  width?: number
+  /** Dots instead of a line. */
+  dots?: boolean
+  faint?: boolean
+  /** A second axis: '%'. */
+  format?: (value: number) => string
+}
+
+interface PlotProps {
+  title: string
+  /** x, then one column a curve; null: no point, undefined: the line goes on. */
+  data: (number | null | undefined)[][]
+  curves: Curve[]
+  xLabel: string
+  xFormat?: (value: number) => string
+  yFormat?: (value: number) => string
+  height?: number
+  /** Begin the axis at 0. Default false. */
+  zero?: boolean
+  log?: boolean
+  /** Range of y from its data; default that of uPlot. */
+  range?: (low: number, high: number) => [number, number]
+  /** Plots of one name share the pointer. */
+  sync?: string
+  /** What a screen reader hears instead of the curves. */
+  summary: string
+}
+
+const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 2 })
+
+export function Plot(props: PlotProps) {
+  const host = useRef<HTMLDivElement>(null)
+  const plot = useRef<uPlot | undefined>(undefined)
+  const shape = JSON.stringify([
+    props.curves,
+    props.log,
+    props.zero,
+    props.xLabel,
+    props.height,
+    useStore(themeChanges),
+  ])
+  useEffect(() => {
+    const element = host.current!
+    const made = new uPlot(optionsOf(props, element), props.data as uPlot.AlignedData, element)
+    plot.current = made
+    const watcher = new ResizeObserver(() => {
+      const width = widthOf(element)
+      if (width !== made.width) made.setSize({ width, height: made.height })
+    })
+    watcher.observe(element)
+    return () => {
+      watcher.disconnect()
+      made.destroy()
+      plot.current = undefined
+    }
+  }, [shape])
+  useEffect(() => plot.current?.setData(props.data as uPlot.AlignedData), [props.data])
+  return (
+    <figure class="plot">
+      <figcaption>{props.title}</figcaption>
+      <div ref={host} role="img" aria-label={`${props.title}: ${props.summary}`} />
+    </figure>
+  )
+}
+
+const widthOf = (element: HTMLElement) => Math.max(200, element.clientWidth)
+
+function optionsOf(props: PlotProps, element: HTMLElement): uPlot.Options {
+  const { curves, xLabel, height = 200, sync, log } = props
+  const xFormat = props.xFormat ?? compact.format
+  const yFormat = props.yFormat ?? compact.format
+  const style = {
+    stroke: colour('--muted'),
+    font: '11px ui-sans-serif, system-ui, sans-serif',
+    ticks: { show: false },
+    grid: { stroke: colour('--line'), width: 1 },
+  }
+  const label = (format: (value: number) => string) => (_: uPlot, values: number[]) =>
+    values.map((value) => (value === null || value === undefined ? '' : format(value)))
+  return {
+    width: widthOf(element),
+    height,
+    scales: { x: { time: false }, y: { distr: log ? 3 : 1, range: log ? undefined : rangeOf(props) } },
+    axes: [
+      { ...style, values: label(xFormat), grid: { show: false }, size: 26, space: 64 },
+      { ...style, values: label(yFormat), size: 48, space: 32 },
+    ],
+    legend: { live: true },
+    cursor: {
+      y: false,
+      points: { size: 6 },
+      drag: { x: true, y: false },
+      ...(sync === undefined ? {} : { sync: { key: sync } }),
+    },
+    hooks: { ready: [showLast], setCursor: [showLast], setData: [showLast] },
+    series: [
+      { label: xLabel, value: (_, value) => (value === null ? '–' : xFormat(value)) },
+      ...curves.map((curve) => seriesOf(curve, yFormat)),
+    ],
+  }
+}
+
+function seriesOf(
+  { label, colour: name, width = 1.75, dots, faint, format }: Curve,
+  yFormat: (value: number) => string,
+) {
+  const stroke = colour(name)
+  return {
+    label,
+    stroke,
+    width,
+    alpha: faint ? 0.3 : 1,
+    spanGaps: true,
+    value: (_: uPlot, value: number | null) =>
+      value === null || value === undefined ? '–' : (format ?? yFormat)(value),
+    points: dots ? { show: true, size: 6, fill: stroke } : { show: false },
+    ...(dots ? { paths: () => null } : {}),
+  } satisfies uPlot.Series
+}
+
+function rangeOf({ zero, range }: PlotProps): uPlot.Range.Function {
+  return (_, low, high) => {
+    if (low === null || high === null) return [0, 1]
+    if (range !== undefined) return range(low, high)
+    const from = zero ? Math.min(0, low) : low
+    const margin = (high - from) * 0.08 || Math.abs(high) * 0.1 || 1
+    return [zero && low >= 0 ? 0 : from - margin, high + margin]
+  }
+}
+
+/** With no pointer on the plot its legend tells the latest values. */
+function showLast(plot: uPlot): void {
+  const length = plot.data[0]?.length ?? 0
+  if (typeof plot.cursor.idx !== 'number' && length > 0) plot.setLegend({ idx: length - 1 }, false)
+}
