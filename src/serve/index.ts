@@ -19,3 +19,7 @@ export { defaultLimits, openServer, type OpenedServer, type OpenServerOptions } 
 export { type Log, openLog } from './log.ts'
 export { ServeError, type ErrorKind } from './serveError.ts'
 export type { Protocol, RequestScope, ServeApp, ServeContext, ServeDeps, ServeLimits } from './types.ts'
+
+// ---- the studio ----
+export { ensureStudio, studioDist, type StudioState } from './studio/build.ts'
+export { type StudioOptions, studioRoutes } from './studio/routes.ts'
