@@ -35,6 +35,8 @@ export type GrammarSpec =
   | { kind: 'either'; options: readonly GrammarSpec[] }
   /** Free text until one of the ids, after which the grammar of that id holds. */
   | { kind: 'triggered'; triggers: readonly { id: number; then: GrammarSpec }[] }
+  /** One token out of each of these ranges of ids [from, to), in order: the codes of a picture. Stands alone. */
+  | { kind: 'ranges'; ranges: readonly (readonly [from: number, to: number])[] }
 
 export interface EngineRequest {
   prompt: Prompt
@@ -64,8 +66,8 @@ export interface EngineUsage {
 }
 
 export type EngineEvent =
-  /** A piece of the prompt was read. */
-  | { type: 'prefill'; done: number; total: number }
+  /** A piece of the prompt was read; `cached` of it was found. None comes where all but its last token was. */
+  | { type: 'prefill'; done: number; total: number; cached?: number }
   | { type: 'token'; id: number; logprob?: number; top?: TokenLogprob[] }
   | {
       type: 'finish'

@@ -105,6 +105,8 @@ export type ChatEvent =
       reason: FinishReason
       usage: ChatUsage
       signature?: string
+      /** Of 'blocked' and 'safety': what stood against it. */
+      category?: string
       promptLogprobs?: ChatLogprob[]
       /** Milliseconds. */
       times: { queue: number; prefill: number; decode: number }
@@ -117,7 +119,12 @@ export interface ChatService {
   chat(request: ChatRequest, signal?: AbortSignal): AsyncIterable<ChatEvent>
   /** Tokens of the prompt that `chat` would read, by modality. */
   count(request: ChatRequest): Promise<ChatUsage['prompt']>
-  embed(model: string, texts: ChatPart[][], dimensions?: number): Promise<{ values: Float32Array; tokens: number }[]>
+  embed(
+    model: string,
+    texts: ChatPart[][],
+    dimensions?: number,
+    signal?: AbortSignal,
+  ): Promise<{ values: Float32Array; tokens: number }[]>
   /** Reads and keeps a prefix (cachedContents); `id` goes into ChatRequest.cached. */
   pin(request: ChatRequest, ttlSeconds: number): Promise<{ id: string; tokens: number }>
   unpin(id: string): Promise<void>

@@ -23,3 +23,9 @@ export type { Protocol, RequestScope, ServeApp, ServeContext, ServeDeps, ServeLi
 // ---- the studio ----
 export { ensureStudio, studioDist, type StudioState } from './studio/build.ts'
 export { type StudioOptions, studioRoutes } from './studio/routes.ts'
+
+// ---- models behind it ----
+export { createChatService, type ChatServiceOptions } from './chat/service.ts'
+export type { ServedModel } from './chat/models.ts'
+export type { TemplateName } from './chat/template.ts'
+export { allowAll, type Policy, type Verdict } from './policy.ts'

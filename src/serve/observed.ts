@@ -13,9 +13,7 @@ export function observed(
     count: (request) => chat.count(request),
     pin: (request, ttl) => chat.pin(request, ttl),
     unpin: (id) => chat.unpin(id),
-    async embed(model, texts, dimensions) {
-      return chat.embed(model, texts, dimensions)
-    },
+    embed: (...asked) => chat.embed(...asked),
     async *chat(request: ChatRequest, signal?: AbortSignal): AsyncGenerator<ChatEvent> {
       const started = performance.now()
       let [first, last]: (number | undefined)[] = []

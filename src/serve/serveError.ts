@@ -2,6 +2,7 @@
 //
 // Layers below throw PolluxError for what a caller can put right; anything else is a fault of ours, told as 'internal'
 // without its text.
+import { EngineClosedError, EngineFailedError, EngineFullError } from '../inference/index.ts'
 import { PolluxError } from '../util/index.ts'
 
 /** Kinds of failures and the HTTP status each has unless a protocol says otherwise. */
@@ -62,8 +63,14 @@ export function invalid(field: string, message: string): ServeError {
 export function toServeError(error: unknown, signal?: AbortSignal): ServeError {
   if (signal?.aborted && signal.reason instanceof ServeError) return signal.reason
   if (error instanceof ServeError) return error
-  if (error instanceof Error && error.name === 'EngineFullError') {
+  if (error instanceof EngineFullError) {
     return new ServeError('exhausted', 'The queue is full. Try again in a moment.', { retrySeconds: 2, cause: error })
+  }
+  if (error instanceof EngineFailedError) {
+    return new ServeError('internal', 'The model failed while it answered. Send the request again.', { cause: error })
+  }
+  if (error instanceof EngineClosedError) {
+    return new ServeError('unavailable', 'The model is shut down.', { retrySeconds: 5, cause: error })
   }
   if (error instanceof Error && (error.name === 'AbortError' || signal?.aborted)) {
     return new ServeError('cancelled', 'The request was cancelled.', { cause: error })

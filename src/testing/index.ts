@@ -1,6 +1,8 @@
 // ---- stand-ins ----
 export { ByteTokenizer } from './byteTokenizer.ts'
 export { MediaByteTokenizer } from './mediaTokenizer.ts'
+export { engineDeath, type Script, ScriptedEngine, type ScriptedEngineOptions } from './scriptedEngine.ts'
+export { chatTokenizer } from './chatTokenizer.ts'
 
 // ---- files ----
 export { tempFolder } from './tempFolder.ts'

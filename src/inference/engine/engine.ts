@@ -254,6 +254,7 @@ class LocalEngine implements Engine {
         type: 'prefill',
         done: Math.min(from + count, sequence.promptTokens),
         total: sequence.promptTokens,
+        cached: sequence.cachedTokens,
       })
       if (
         sequence.cache!.length === sequence.length &&
