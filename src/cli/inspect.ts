@@ -11,14 +11,15 @@ export interface InspectFlags {
 }
 
 const examples = `
-WHAT is a run, the folder of a checkpoint, a config.json, a preset (nano), a published model (gemma-4-26b-a4b,
-gemma-4-31b, gemma-4-12b, gemma-4-e4b, gemma-4-e2b), or a model on paper. Default: the newest run.
+WHAT is a run, the folder of a checkpoint, a config.json, a .gguf file, a preset (nano), a published model
+(gemma-4-26b-a4b, gemma-4-31b, gemma-4-12b, gemma-4-e4b, gemma-4-e2b), or a model on paper. Default: the newest run.
 
 Examples:
   $ npx pollux inspect                                     the newest run
   $ npx pollux inspect nano
   $ npx pollux inspect gemma-4-26b-a4b --context 1000000   what a million tokens take
   $ npx pollux inspect path/to/checkpoint --json
+  $ npx pollux inspect model.gguf                          keys and tensors of a GGUF file
   $ npx pollux inspect "32 experts of 50B, 2 active"       held, used, and a dense model to compare with
 `
 

@@ -21,6 +21,7 @@ import {
 import { didYouMean, PolluxError } from '../util/index.ts'
 import { bytes, count, percent, short } from './format.ts'
 import type { InspectFlags } from './inspect.ts'
+import { inspectGguf } from './inspectGguf.ts'
 import { printJson } from './json.ts'
 import { findRun, listRuns, readJsonFile, runPaths } from './runFolder.ts'
 import { openTerminal, printable, type Terminal } from './terminal.ts'
@@ -49,6 +50,10 @@ export function inspect(what: string | undefined, flags: InspectFlags): void {
     const capacity = parseCapacity(what)
     if (flags.json) printJson({ kind: 'paper', name: what, ...capacity })
     else printCapacity(capacity, terminal)
+    return
+  }
+  if (what !== undefined && what.endsWith('.gguf') && existsSync(what)) {
+    inspectGguf(what, flags, terminal)
     return
   }
   const found = find(what, flags.out)

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { addAsk } from './ask.ts'
 import { addCompare } from './compare.ts'
 import { addEval } from './eval.ts'
+import { addExport } from './export.ts'
 import { addInspect } from './inspect.ts'
 import { addLengthen } from './lengthen.ts'
 import { addMediaTokenizer } from './mediaTokenizer.ts'
@@ -51,6 +52,7 @@ Environment:
   addRouting(program)
   addRuns(program)
   addInspect(program)
+  addExport(program)
   addMediaTokenizer(program)
   addCompare(program)
   return program

@@ -81,5 +81,6 @@ export {
   type WritableTensor,
   writeSafetensors,
 } from './safetensors.ts'
+export * from './gguf/index.ts'
 // ---- pictures and sounds as codes ----
 export * from './mediaTokenizer/index.ts'
