@@ -36,10 +36,10 @@
         'cflags_cc': ['-mavx2', '-mfma', '-mf16c', '-mbmi2', '-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mprefer-vector-width=512'] },
       { 'target_name': 'kernels_avx512bf16', 'type': 'static_library', 'sources': ['<@(kernel_sources)'],
         'defines': ['POLLUX_ISA_AVX512BF16'],
-        'cflags_cc': ['-mavx2', '-mfma', '-mf16c', '-mbmi2', '-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx512bf16', '-mprefer-vector-width=512'] },
+        'cflags_cc': ['-mavx2', '-mfma', '-mf16c', '-mbmi2', '-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx512bf16', '-mavx512vnni', '-mprefer-vector-width=512'] },
       { 'target_name': 'kernels_amx', 'type': 'static_library', 'sources': ['<@(kernel_sources)'],
         'defines': ['POLLUX_ISA_AMX'],
-        'cflags_cc': ['-mavx2', '-mfma', '-mf16c', '-mbmi2', '-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx512bf16', '-mamx-tile', '-mamx-bf16', '-mprefer-vector-width=512'] },
+        'cflags_cc': ['-mavx2', '-mfma', '-mf16c', '-mbmi2', '-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx512bf16', '-mavx512vnni', '-mamx-tile', '-mamx-bf16', '-mprefer-vector-width=512'] },
       # The AMX code with its tile registers in plain C++: tests its logic on any machine.
       { 'target_name': 'kernels_amxemu', 'type': 'static_library', 'sources': ['<@(kernel_sources)'],
         'defines': ['POLLUX_ISA_AMXEMU'], 'cflags_cc': ['-mavx2', '-mfma', '-mf16c', '-mbmi2'] },

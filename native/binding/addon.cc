@@ -90,6 +90,16 @@ void define_products(napi_env env, napi_value exports) {
          });
 }
 
+void define_quantised(napi_env env, napi_value exports) {
+  define(env, exports, "quantisedBytes", table->quantised_bytes);
+  define(env, exports, "quantisedPack", table->quantised_pack);
+  define(env, exports, "quantisedGemm",
+         +[](View a, int64_t a_rows, const int32_t* a_index, const void* packed, MutView c, const int32_t* offsets,
+             int64_t rows, int64_t groups, int64_t n, int64_t k, int32_t bits) {
+           table->quantised_gemm({a, a_rows, a_index, packed, c, offsets, rows, groups, n, k, bits});
+         });
+}
+
 void define_attention(napi_env env, napi_value exports) {
   define(env, exports, "attentionForward",
          +[](View q, View k, View v, const int32_t* first, const int32_t* last, int64_t batch, int64_t time,
@@ -180,6 +190,7 @@ napi_value init(napi_env env, napi_value exports) {
   set_callback(env, exports, "allocate", allocate, nullptr);
   set_callback(env, exports, "release", release, nullptr);
   define_products(env, exports);
+  define_quantised(env, exports);
   define_attention(env, exports);
   define_cache(env, exports);
   define_head(env, exports);

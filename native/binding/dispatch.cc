@@ -34,7 +34,8 @@ Features detect() {
   f.avx512 = f.avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   unsigned a = 0, b = 0, c = 0, d = 0;
-  if (__get_cpuid_count(7, 1, &a, &b, &c, &d)) f.avx512bf16 = f.avx512 && (a & (1u << 5));
+  // CPUs with AVX512-BF16 have AVX512-VNNI, which the same kernels use
+  if (__get_cpuid_count(7, 1, &a, &b, &c, &d)) f.avx512bf16 = f.avx512 && (a & (1u << 5)) && __builtin_cpu_supports("avx512vnni");
   if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
     bool tile = (d & (1u << 24)) && (d & (1u << 22));  // AMX-TILE and AMX-BF16
     f.amx = f.avx512bf16 && tile && amx_permitted();

@@ -29,8 +29,9 @@ Plan plan_blocks(int64_t m, int64_t n, int64_t k, int64_t batch, bool copies_a, 
   plan.rows = least(rows > 4 * kRowStep ? rows : 4 * kRowStep, round_up(m, kRowStep));
   plan.columns = round_up(n, kPanel);
   while (batch * divide_up(m, plan.rows) < wanted && plan.rows > 4 * kRowStep) plan.rows = round_up(plan.rows / 2, kRowStep);
-  // Slicing columns makes every slice copy A again, so it comes second (and not at all for a small gain).
-  int64_t floor = copies_a ? 512 : 128;
+  // Slicing columns makes every slice copy A again, so it comes second (and not at all for a small gain). A few rows (writing
+  // text) are copied in no time beside the reading of B.
+  int64_t floor = copies_a && m > 16 ? 512 : 128;
   while (batch * divide_up(m, plan.rows) * divide_up(n, plan.columns) < wanted && plan.columns > floor)
     plan.columns = round_up(plan.columns / 2, 2 * kPanel);
   plan.row_blocks = divide_up(m, plan.rows);

@@ -52,7 +52,9 @@ template <class C> void put_row(const float* sums, C* c, int64_t n, bool accumul
   for (; j < n; j++) c[j] = from_float<C>(accumulate ? to_float(c[j]) + sums[j] : sums[j]);
 }
 
-template <class T, class S, class C> void multiply_rows(const GroupedArgs& g, const Block& block, const T* b, int thread) {
+// Columns [j0, j0 + columns) of a block of rows.
+template <class T, class S, class C>
+void multiply_rows(const GroupedArgs& g, const Block& block, const T* b, int64_t j0, int64_t columns, int thread) {
   const int64_t kp = padded_k<T>(g.k), first = block.first, rows = block.rows;
   const S* a = (const S*)g.a.data;
   const T* rows_of_a = nullptr;
@@ -64,14 +66,23 @@ template <class T, class S, class C> void multiply_rows(const GroupedArgs& g, co
     pack_a<T, S>(g.a_index ? a : a + first * g.k, g.k, g.a_index ? g.a_index + first : nullptr, rows, g.k, scratch);
     rows_of_a = scratch;
   }
-  C* c = (C*)g.c.data;
+  const int64_t stride = panel_stride<T>(g.k);
+  const T* panels = b + j0 / kPanel * stride;
+  C* c = (C*)g.c.data + j0;
   if (g.c_index == nullptr) {
-    block_gemm<T, C>(rows, g.n, kp, rows_of_a, kp, b, panel_stride<T>(g.k), c + first * g.n, g.n, g.accumulate);
+    block_gemm<T, C>(rows, columns, kp, rows_of_a, kp, panels, stride, c + first * g.n, g.n, g.accumulate);
     return;
   }
-  float* sums = (float*)thread_scratch(thread, 1, size_t(rows * g.n) * sizeof(float));
-  block_gemm<T, float>(rows, g.n, kp, rows_of_a, kp, b, panel_stride<T>(g.k), sums, g.n, false);
-  for (int64_t i = 0; i < rows; i++) put_row(sums + i * g.n, c + int64_t(g.c_index[first + i]) * g.n, g.n, g.accumulate);
+  float* sums = (float*)thread_scratch(thread, 1, size_t(rows * columns) * sizeof(float));
+  block_gemm<T, float>(rows, columns, kp, rows_of_a, kp, panels, stride, sums, columns, false);
+  for (int64_t i = 0; i < rows; i++) put_row(sums + i * columns, c + int64_t(g.c_index[first + i]) * g.n, columns, g.accumulate);
+}
+
+// Columns of a task. Where experts have a row or two each (writing text) all time goes into reading their matrices: threads
+// share them. Each slice copies its rows of A again, so blocks of more rows are cut less, and full ones not at all.
+int64_t slice_columns(int64_t rows, int64_t groups, int64_t n) {
+  if (rows <= 4 * groups && rows <= 64) return 8 * kPanel;
+  return rows <= 64 ? 32 * kPanel : round_up(n, kPanel);
 }
 
 template <class T, class S, class C> void grouped_all(const GroupedArgs& g) {
@@ -83,9 +94,12 @@ template <class T, class S, class C> void grouped_all(const GroupedArgs& g) {
     b = packed;
   }
   Block* blocks = (Block*)shared_scratch(1, size_t(total / kRowStep + g.groups + 1) * sizeof(Block));
-  int64_t count = list_blocks(g.offsets, g.groups, kBlockRows, blocks);
-  parallel_for(count, [&](int64_t task, int thread) {
-    multiply_rows<T, S, C>(g, blocks[task], b + blocks[task].group * size, thread);
+  const int64_t count = list_blocks(g.offsets, g.groups, kBlockRows, blocks), columns = slice_columns(total, g.groups, g.n);
+  const int64_t slices = divide_up(g.n, columns);
+  parallel_for(count * slices, [&](int64_t task, int thread) {
+    const Block& block = blocks[task / slices];
+    const int64_t j0 = task % slices * columns;
+    multiply_rows<T, S, C>(g, block, b + block.group * size, j0, least(columns, g.n - j0), thread);
   });
 }
 

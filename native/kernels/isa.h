@@ -51,3 +51,6 @@
 #else
 #define POLLUX_TILES 0
 #endif
+
+// 1 where the CPU multiplies 4 pairs of bytes into a sum itself (vpdpbusd): every CPU with bf16 multiplication has it.
+#define POLLUX_VNNI POLLUX_BF16_DOT

@@ -46,6 +46,18 @@ struct GroupedArgs {
   Dtype compute;
 };
 
+// Products with weights of 8 or 4 bits, for inference: one matrix, or one for each group of rows.
+struct QuantisedArgs {
+  View a;                 // [a_rows, k]; brought to bytes with a scale for every 32, whatever its dtype
+  int64_t a_rows;
+  const int32_t* a_index; // ? row r of the product reads row a_index[r] of a
+  const void* packed;     // all matrices as quantised_pack wrote them
+  MutView c;              // [rows, n]
+  const int32_t* offsets; // ? [groups+1] rows of each group; null: all rows are of one group
+  int64_t rows, groups, n, k;
+  int bits;               // 8 or 4
+};
+
 // Weight gradients of the same: C_e[m,n] (+)= A_e^T[m,rows_e] * B_e[rows_e,n].
 struct GroupedOuterArgs {
   View a;                 // [rows, m], through a_index if given
@@ -129,6 +141,13 @@ struct KernelTable {
   void (*gemm)(const GemmArgs& args);
   void (*grouped_gemm)(const GroupedArgs& args);
   void (*grouped_outer)(const GroupedOuterArgs& args);
+
+  // ---- products with quantised weights (quantised.cc) ---- bits: 8 or 4
+  // Bytes of one packed [n,k] matrix.
+  size_t (*quantised_bytes)(int64_t bits, int64_t k, int64_t n);
+  // Quantises and packs `batch` matrices [n,k], back to back: a bf16 scale for every 32 of a row.
+  void (*quantised_pack)(View src, int64_t n, int64_t k, int64_t batch, int64_t bits, void* packed);
+  void (*quantised_gemm)(const QuantisedArgs& args);
 
   // ---- attention (attention_forward.cc, attention_backward.cc) ----
   // o [batch, time, H, C]; lse ? [batch, H, time]

@@ -92,6 +92,23 @@ export interface Kernels extends TokenizerKernels {
     compute: Compute,
   ): void
 
+  /** `bits`: 8 or 4. */
+  quantisedBytes(bits: number, k: number, n: number): number
+  quantisedPack(src: NumberArray, n: number, k: number, batch: number, bits: number, packed: Uint8Array): void
+  quantisedGemm(
+    a: NumberArray,
+    aRows: number,
+    aIndex: MaybeInts,
+    packed: Uint8Array,
+    c: NumberArray,
+    offsets: MaybeInts,
+    rows: number,
+    groups: number,
+    n: number,
+    k: number,
+    bits: number,
+  ): void
+
   attentionForward(
     q: NumberArray,
     k: NumberArray,

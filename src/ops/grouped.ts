@@ -22,6 +22,7 @@ import {
 import { ShapeError } from '../util/index.ts'
 import { expectDtype, expectNumbers, expectShape, output } from './check.ts'
 import type { DispatchPlan } from './dispatch.ts'
+import { quantisedProduct } from './quantised.ts'
 
 export interface GroupedLinearOptions {
   /** x is [R, I] and read through the plan; else x is [S, I], sorted. */
@@ -45,6 +46,11 @@ export function groupedLinear(x: Tensor, w: Parameter, plan: DispatchPlan, optio
   expectShape(op, 'x', x, [gather ? plan.rows : S, I])
   const y = output(op, [S, N], outDtype)
   const index = gather ? plan.tokenOfRow : null
+  if (w.quantised) {
+    quantisedProduct(op, x, w, y, { rows: S, n: N, k: I, index: index?.ints, offsets: plan.offsets.ints, groups: E })
+    clearRest(y.numbers, plan)
+    return y
+  }
   // prettier-ignore
   kernels.groupedGemm(
     x.numbers, index?.ints ?? null, null, w.packed('forward', compute), y.numbers, null, plan.offsets.ints, E, N, I,

@@ -2,7 +2,7 @@
 //
 //   dx = dy W        dW += dy^T x
 //
-// W is read in its packed form, made once per optimiser step (tensor/parameter.ts). dW is added straight into
+// W is read in its packed form, made once per optimiser step (tensor/parameter.ts), or in 8 or 4 bits (quantised.ts). dW is added straight into
 // the parameter's gradient. Shapes: R rows, K in, N out.
 import { type Compute, kernels } from '../native/index.ts'
 import {
@@ -15,6 +15,7 @@ import {
   type Tensor,
 } from '../tensor/index.ts'
 import { expectNumbers, expectShape, output } from './check.ts'
+import { quantisedProduct } from './quantised.ts'
 
 export interface LinearOptions {
   /** Dtype of the result. Default that of x. */
@@ -35,6 +36,10 @@ export function linear(x: Tensor, w: Parameter, options: LinearOptions = {}): Te
   const [N, K] = expectShape('linear', `w (${w.name})`, w, ['N', 'K'])
   const [R] = expectShape('linear', 'x', x, ['R', K])
   const y = output('linear', [R, N], outDtype)
+  if (w.quantised) {
+    quantisedProduct('linear', x, w, y, { rows: R, n: N, k: K })
+    return y
+  }
   multiply(x, w.packed('forward', compute), y, { m: R, n: N, k: K, compute, accumulate: false })
   if (!isRecording(x, w)) return y
   record({

@@ -2,7 +2,7 @@
 export { bytesPerElement, type Dtype, roundToBf16, type TypedArray, widenBf16 } from './dtype.ts'
 export { Tensor, type TensorOptions } from './tensor.ts'
 export { empty, fromArray, full, ones, zeros } from './create.ts'
-export { type PackKind, Parameter } from './parameter.ts'
+export { type Frozen, type PackKind, Parameter } from './parameter.ts'
 
 // ---- memory ----
 export { memoryPool, type PoolStats } from './pool.ts'

@@ -11,6 +11,9 @@ import { Tensor } from './tensor.ts'
 /** forward: for x W^T. backward: for dY W. */
 export type PackKind = 'forward' | 'backward'
 
+/** How the numbers of a weight are kept for inference alone: see `freeze`. */
+export type Frozen = 'bf16' | 'int8' | 'int4'
+
 interface Packed {
   version: number
   storage: Storage
@@ -23,6 +26,7 @@ export class Parameter extends Tensor {
   /** The gradient counts as zero, whatever its memory holds. */
   #cleared = false
   readonly #packed = new Map<string, Packed>()
+  #frozen: { bits: 8 | 4; storage: Storage; bytes: Uint8Array } | null = null
 
   /** Zeros of this shape; a matrix is [N, K] (out, in), a stack of them [E, N, K]. */
   constructor(name: string, shape: readonly number[]) {
@@ -103,7 +107,43 @@ export class Parameter extends Tensor {
     return entry.bytes
   }
 
+  /**
+   * Packs the values for inference and, unless `keep`, gives their f32 memory back: products and lookups of packed forms go
+   * on, while reading `data`, training and saving end. 'int8' and 'int4' hold a bf16 scale for every 32 of a row.
+   */
+  freeze(kind: Frozen, { keep = false } = {}): void {
+    const { count, n, k } = this.#matrix()
+    if (kind === 'bf16') this.packed('forward', 'bf16')
+    else {
+      const bits = kind === 'int8' ? 8 : 4
+      const size = count * kernels.quantisedBytes(bits, k, n)
+      const storage = new Storage(size)
+      const bytes = new Uint8Array(storage.buffer, 0, size)
+      kernels.quantisedPack(this.data, n, k, count, bits, bytes)
+      this.#frozen?.storage.release()
+      this.#frozen = { bits, storage, bytes }
+      // what products no longer read
+      for (const packed of this.#packed.values()) packed.storage.release()
+      this.#packed.clear()
+    }
+    this.requiresGrad = false
+    if (!keep) super.release()
+  }
+
+  /** The packed form of 8 or 4 bits that products read, where there is one. */
+  get quantised(): { readonly bits: 8 | 4; readonly bytes: Uint8Array } | null {
+    return this.#frozen
+  }
+
+  /** Bytes of the packed forms that are held. */
+  get packedBytes(): number {
+    const packed = this.#packed.values().reduce((sum, { bytes }) => sum + bytes.length, 0)
+    return packed + (this.#frozen?.bytes.length ?? 0)
+  }
+
   override release(): void {
+    this.#frozen?.storage.release()
+    this.#frozen = null
     for (const { storage } of this.#packed.values()) storage.release()
     this.#packed.clear()
     this.grad?.release()
