@@ -131,7 +131,14 @@ export class App {
       if (this.#active.size > requests) {
         throw new ServeError('exhausted', `At most ${requests} requests are served at once.`, { retrySeconds: 1 })
       }
-      if (!isStudio && request.method === 'POST') this.rates.take(scope.key)
+      const isCounted = !isStudio && request.method === 'POST'
+      try {
+        if (isCounted) this.rates.take(scope.key)
+      } finally {
+        if (isCounted && name === 'openai') {
+          for (const [header, value] of Object.entries(this.rates.headers(scope.key))) outgoing.setHeader(header, value)
+        }
+      }
       pathOf.set(request, isStudio ? cleanPath(url.pathname).slice('/studio-api'.length) || '/' : route.path)
       return await this.#apps[isStudio ? 'studio' : route.protocol].fetch(request, { ...bindings, scope })
     } catch (thrown) {

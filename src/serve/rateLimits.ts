@@ -30,6 +30,19 @@ export class RateLimits {
     this.#requests.draw(key, 1)
   }
 
+  /** Headers that tell an OpenAI client what is left; none without limits. */
+  headers(key: string): Record<string, string> {
+    const of = (name: string, bucket: Buckets): Record<string, string> =>
+      bucket.size === Infinity
+        ? {}
+        : {
+            [`x-ratelimit-limit-${name}`]: String(bucket.size),
+            [`x-ratelimit-remaining-${name}`]: String(Math.max(0, Math.floor(bucket.level(key)))),
+            [`x-ratelimit-reset-${name}`]: `${Math.ceil(bucket.secondsUntil(key, bucket.size))}s`,
+          }
+    return { ...of('requests', this.#requests), ...of('tokens', this.#tokens) }
+  }
+
   /** Counts tokens read and written. */
   spend(key: string, tokens: number): void {
     this.#tokens.draw(key, tokens)
@@ -53,7 +66,7 @@ class Buckets {
     this.#now = now
   }
 
-  #level(key: string): number {
+  level(key: string): number {
     const bucket = this.#levels.get(key)
     if (!bucket) return this.size
     return Math.min(this.size, bucket.level + ((this.#now() - bucket.at) / 60_000) * this.size)
@@ -61,11 +74,11 @@ class Buckets {
 
   secondsUntil(key: string, amount: number): number {
     if (this.size === Infinity) return 0
-    return ((Math.min(amount, this.size) - this.#level(key)) / this.size) * 60
+    return ((Math.min(amount, this.size) - this.level(key)) / this.size) * 60
   }
 
   draw(key: string, amount: number): void {
     if (this.size === Infinity) return
-    this.#levels.set(key, { level: this.#level(key) - amount, at: this.#now() })
+    this.#levels.set(key, { level: this.level(key) - amount, at: this.#now() })
   }
 }
