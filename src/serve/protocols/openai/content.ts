@@ -4,7 +4,7 @@
 // runs offline, and an address in a prompt must not make it ask its own network.
 import type { ChatPart, MediaResolution } from '../../chat.ts'
 import { OpenAiError } from './errors.ts'
-import { Fields, invalidValue, wrongType } from './fields.ts'
+import { type Fields, invalidValue, wrongType } from './fields.ts'
 
 /** Gives uploaded files by id. */
 export type FileSource = (id: string) => Promise<{ mimeType: string; bytes: Uint8Array }>

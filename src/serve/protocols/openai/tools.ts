@@ -2,7 +2,7 @@
 // under "function" and a schema under "json_schema"; Responses writes the same fields one level up.
 import type { ChatFormat, ChatRequest, ChatTool } from '../../chat.ts'
 import { unsupported } from './errors.ts'
-import { Fields, invalidValue, wrongType } from './fields.ts'
+import { type Fields, invalidValue, wrongType } from './fields.ts'
 
 const maxTools = 256
 
