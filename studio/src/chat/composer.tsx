@@ -41,16 +41,12 @@ interface ComposerProps {
 }
 
 export function Composer({ id, draft, isWriting, problem, gauge, onSend, onStop }: ComposerProps) {
-  const field = useRef<HTMLTextAreaElement>(null)
-  const picker = useRef<HTMLInputElement>(null)
-  const [sending, setSending] = useState(false)
+  const [refused, setRefused] = useState(false)
   const isEmpty = draft.text.trim() === '' && draft.files.length === 0
-  const canSend = !isEmpty && problem === '' && !isWriting
-  useEffect(() => grow(field.current!), [draft.text, id])
-  useEffect(() => setSending(false), [problem])
+  useEffect(() => setRefused(false), [problem])
   const send = () => {
-    setSending(!canSend && problem !== '')
-    if (!canSend) return
+    setRefused(problem !== '' && !isEmpty)
+    if (isEmpty || problem !== '' || isWriting) return
     const text = draft.text.trim()
     onSend([...draft.files.map((media) => ({ media })), ...(text === '' ? [] : [{ text }])])
     setDraft(id, emptyDraft)
@@ -63,7 +59,7 @@ export function Composer({ id, draft, isWriting, problem, gauge, onSend, onStop 
         send()
       }}
     >
-      {sending && (
+      {refused && (
         <p class="problem" role="alert">
           {problem}
         </p>
@@ -73,44 +69,9 @@ export function Composer({ id, draft, isWriting, problem, gauge, onSend, onStop 
           files={draft.files}
           onRemove={(gone) => setDraft(id, { ...draft, files: draft.files.filter((file) => file.id !== gone) })}
         />
-        <textarea
-          ref={field}
-          class="composer-text"
-          aria-label="Message"
-          placeholder="Ask, show or play something"
-          rows={1}
-          value={draft.text}
-          onInput={(event) => setDraft(id, { ...draft, text: event.currentTarget.value })}
-          onKeyDown={(event) => {
-            if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
-            event.preventDefault()
-            send()
-          }}
-          onPaste={(event) => {
-            const files = [...(event.clipboardData?.files ?? [])]
-            if (files.length === 0) return
-            event.preventDefault()
-            void addFiles(id, files)
-          }}
-        />
+        <MessageField {...{ id, draft, send }} />
         <div class="composer-foot">
-          <IconButton
-            icon="attach"
-            label="Add pictures, sound, video or text files"
-            onClick={() => picker.current!.click()}
-          />
-          <input
-            ref={picker}
-            class="unseen"
-            type="file"
-            multiple
-            tabIndex={-1}
-            aria-hidden="true"
-            onChange={(event) => {
-              void addFiles(id, [...(event.currentTarget.files ?? [])])
-              event.currentTarget.value = ''
-            }}
-          />
+          <FileButton id={id} />
           {gauge !== undefined && <ContextGauge {...gauge} />}
           {isWriting ? (
             <button type="button" class="send" title="Stop (Esc)" aria-label="Stop" onClick={onStop}>
@@ -124,6 +85,59 @@ export function Composer({ id, draft, isWriting, problem, gauge, onSend, onStop 
         </div>
       </div>
     </form>
+  )
+}
+
+/** Grows with its lines; Enter sends, files that are pasted are taken in. */
+function MessageField({ id, draft, send }: { id: string; draft: Draft; send: () => void }) {
+  const field = useRef<HTMLTextAreaElement>(null)
+  useEffect(() => grow(field.current!), [draft.text, id])
+  return (
+    <textarea
+      ref={field}
+      class="composer-text"
+      aria-label="Message"
+      placeholder="Ask, show or play something"
+      rows={1}
+      value={draft.text}
+      onInput={(event) => setDraft(id, { ...draft, text: event.currentTarget.value })}
+      onKeyDown={(event) => {
+        if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
+        event.preventDefault()
+        send()
+      }}
+      onPaste={(event) => {
+        const files = [...(event.clipboardData?.files ?? [])]
+        if (files.length === 0) return
+        event.preventDefault()
+        void addFiles(id, files)
+      }}
+    />
+  )
+}
+
+function FileButton({ id }: { id: string }) {
+  const picker = useRef<HTMLInputElement>(null)
+  return (
+    <>
+      <IconButton
+        icon="attach"
+        label="Add pictures, sound, video or text files"
+        onClick={() => picker.current!.click()}
+      />
+      <input
+        ref={picker}
+        class="unseen"
+        type="file"
+        multiple
+        tabIndex={-1}
+        aria-hidden="true"
+        onChange={(event) => {
+          void addFiles(id, [...(event.currentTarget.files ?? [])])
+          event.currentTarget.value = ''
+        }}
+      />
+    </>
   )
 }
 

@@ -12,7 +12,7 @@ export function MediaView({ media, small }: { media: MediaRef; small?: boolean }
   const [kind] = media.mimeType.split('/')
   const title = `${media.name}, ${bytes(media.bytes)}`
   if (address !== undefined && kind === 'image') {
-    const picture = <img src={address} alt={media.name} title={title} />
+    const picture = <img src={address} alt={media.name} title={title} onLoad={markTiny} />
     return small ? (
       picture
     ) : (
@@ -32,4 +32,11 @@ export function MediaView({ media, small }: { media: MediaRef; small?: boolean }
       <span class="faint">{bytes(media.bytes)}</span>
     </span>
   )
+}
+
+/** Below this many pixels a picture is shown larger than it is. */
+const tiny = 128
+
+function markTiny({ currentTarget }: { currentTarget: HTMLImageElement }): void {
+  currentTarget.classList.toggle('tiny', currentTarget.naturalWidth < tiny)
 }

@@ -79,20 +79,25 @@ function act(message: Message | undefined, work: (message: Message) => void): bo
   return message !== undefined
 }
 
-/** Keeps the end in sight while it was in sight. */
+/** Keeps the end in sight while it was in sight, also when a picture comes in later than its message. */
 function useFollowing(path: Message[]) {
   const host = useRef<HTMLDivElement>(null)
   const follows = useRef(true)
   const lastId = path.at(-1)?.id
-  const seen = useRef<string | undefined>(undefined)
   useLayoutEffect(() => {
     const element = host.current
     if (element === null) return
+    const toEnd = () => {
+      if (follows.current) element.scrollTop = element.scrollHeight
+    }
     // a new message is always shown
-    if (seen.current !== lastId) follows.current = true
-    seen.current = lastId
-    if (follows.current) element.scrollTop = element.scrollHeight
-  })
+    follows.current = true
+    toEnd()
+    const watcher = new ResizeObserver(toEnd)
+    watcher.observe(element)
+    watcher.observe(element.firstElementChild!)
+    return () => watcher.disconnect()
+  }, [lastId])
   const onScroll = () => {
     const { scrollTop, scrollHeight, clientHeight } = host.current!
     follows.current = scrollHeight - scrollTop - clientHeight < 48

@@ -217,7 +217,7 @@ function AccessKey() {
   const { key } = useStore(access)
   return (
     <Section title="Access">
-      <div class="field">
+      <form class="field" onSubmit={(event) => event.preventDefault()}>
         <label class="field-label" for="access-key">
           API key
         </label>
@@ -229,7 +229,7 @@ function AccessKey() {
           value={key}
           onInput={(event) => access.set({ key: event.currentTarget.value })}
         />
-      </div>
+      </form>
       <p class="hint">Kept in this browser, sent to this server only.</p>
     </Section>
   )

@@ -45,6 +45,7 @@ export function useGauge(
   }, [key, isWriting])
   const limit = model?.inputTokenLimit
   if (limit === undefined) return undefined
+  if (path.length === 0 && draft.text.trim() === '' && files.length === 0) return { used: 0, limit, exact: true }
   if (counted?.key === key) return { used: counted.tokens, limit, exact: true }
   return { used: counted?.tokens ?? lastTotal(path), limit, exact: false }
 }

@@ -46,7 +46,7 @@ function Figures({ value, history }: { value: EngineView; history: readonly Engi
         <Tile name="Running" value={integer(value.running)} note={`${integer(value.batch)} in the latest step`} />
         <Tile name="Waiting" value={integer(value.waiting)} />
         <Tile name="Writing" value={integer(now?.output ?? 0)} note="tokens per second" />
-        <Tile name="Reading" value={short(now?.prompt ?? 0)} note="tokens per second" />
+        <Tile name="Reading" value={integer(now?.prompt ?? 0)} note="tokens per second" />
         <Tile
           name="Found in cache"
           value={percent(prefix.queryTokens > 0 ? prefix.hitTokens / prefix.queryTokens : 0)}
@@ -140,6 +140,7 @@ function History({ samples }: { samples: Sample[] }) {
         {...common}
         title="Pages"
         yFormat={bytes}
+        powersOfTwo
         curves={[
           { label: 'in use', colour: '--series-1' },
           { label: 'with kept', colour: '--series-2' },

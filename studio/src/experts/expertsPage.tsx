@@ -1,4 +1,5 @@
 // What the experts do: how full they are, while serving or over a training run, and who read each token of an answer.
+import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { type About, getEngine, getLoad, getRuns, type LoadHistory } from '../api/studio.ts'
 import { digits, integer } from '../lib/format.ts'
@@ -69,27 +70,31 @@ function Load({ hasEngine }: { hasEngine: boolean }) {
   const names = runs?.filter((run) => run.bytes > 0).map((run) => run.name) ?? []
   const source = chosen !== '' ? chosen : hasEngine ? 'engine' : (names[0] ?? '')
   return (
-    <>
-      <div class="row">
-        <Select
-          label="Of"
-          value={source}
-          options={[
-            ...(hasEngine ? [['engine', 'the engine, serving now'] as const] : []),
-            ...names.map((name) => [`${name}`, `training: ${name}`] as const),
-          ]}
-          onChange={setChosen}
-        />
-      </div>
-      {source === 'engine' ? <EngineLoad /> : source !== '' && <RunLoad key={source} name={source} />}
-    </>
+    <LoadOf key={source} source={source}>
+      <Select
+        label="Of"
+        quiet
+        value={source}
+        options={[
+          ...(hasEngine ? [['engine', 'the engine, serving now'] as const] : []),
+          ...names.map((name) => [`${name}`, `training: ${name}`] as const),
+        ]}
+        onChange={setChosen}
+      />
+    </LoadOf>
   )
+}
+
+/** @param children where one chooses whose load it is */
+function LoadOf({ source, children }: { source: string; children: ComponentChildren }) {
+  if (source === 'engine') return <EngineLoad>{children}</EngineLoad>
+  return source === '' ? <Empty title="Nothing to show yet" /> : <RunLoad name={source}>{children}</RunLoad>
 }
 
 /** Seconds that 'lately' looks back. */
 const lately = 30
 
-function EngineLoad() {
+function EngineLoad({ children }: { children: ComponentChildren }) {
   const { value, error } = usePolling(getEngine, 1000)
   const [span, setSpan] = useState<'start' | 'lately'>('start')
   const [past, setPast] = useState<{ at: number; load: number[][] }[]>([])
@@ -101,12 +106,13 @@ function EngineLoad() {
     ])
   }, [value])
   if (value === undefined) return error === undefined ? null : <Empty title="No answer">{error}</Empty>
-  if (value.expertLoad.length === 0) return <Empty title="This model has no experts" />
+  if (value.expertLoad.length === 0) return <Nothing chooser={children} title="This model has no experts" />
   const load = span === 'start' ? value.expertLoad : loadSince(past[0]?.load, value.expertLoad)
   const rows = load.flat().reduce((sum, count) => sum + count, 0)
   return (
     <>
-      <div class="row between">
+      <div class="row">
+        {children}
         <Segmented
           label="Since"
           quiet
@@ -130,6 +136,15 @@ function EngineLoad() {
   )
 }
 
+function Nothing({ chooser, title }: { chooser: ComponentChildren; title: string }) {
+  return (
+    <>
+      <div class="row">{chooser}</div>
+      <Empty title={title} />
+    </>
+  )
+}
+
 function LoadFigures({ load }: { load: number[][] }) {
   const violations = maxViolation(load)
   const idle = load.flat().filter((count) => count === 0).length
@@ -141,17 +156,19 @@ function LoadFigures({ load }: { load: number[][] }) {
   )
 }
 
-function RunLoad({ name }: { name: string }) {
+function RunLoad({ name, children }: { name: string; children: ComponentChildren }) {
   const { value, error } = usePolling<LoadHistory>((signal) => getLoad(name, 120, signal), 10_000, name)
   const [frame, setFrame] = useState<number | undefined>()
   if (value === undefined) return error === undefined ? null : <Empty title="No answer">{error}</Empty>
   const last = value.steps.length - 1
   const at = Math.min(frame ?? last, last)
   const load = value.load[at]
-  if (load === undefined || load.length === 0) return <Empty title="This run has no experts, or no steps yet" />
+  if (load === undefined || load.length === 0)
+    return <Nothing chooser={children} title="This run has no experts, or no steps yet" />
   return (
     <>
-      <div class="row between">
+      <div class="row">
+        {children}
         <label class="inline wide-range">
           Step {integer(value.steps[at])}
           <input

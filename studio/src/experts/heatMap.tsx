@@ -29,14 +29,14 @@ export function HeatMap({ load, label }: HeatMapProps) {
   const [cell, setCell] = useState<Cell | undefined>()
   const changes = useStore(themeChanges)
   const experts = Math.max(1, ...load.map((layer) => layer.length))
-  const cellWidth = Math.max(5, Math.min(40, (width - gutter) / experts))
-  const cellHeight = Math.max(12, Math.min(26, cellWidth * 1.2))
+  const cellWidth = Math.max(5, Math.min(56, (width - gutter) / experts))
+  const cellHeight = Math.max(12, Math.min(34, cellWidth * 1.2))
   const size = {
     width: Math.round(gutter + cellWidth * experts),
     height: Math.round(header + cellHeight * load.length),
   }
   useEffect(() => {
-    const watcher = new ResizeObserver(() => setWidth(host.current!.clientWidth))
+    const watcher = new ResizeObserver(([entry]) => setWidth(entry.contentRect.width))
     watcher.observe(host.current!)
     return () => watcher.disconnect()
   }, [])

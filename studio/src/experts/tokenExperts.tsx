@@ -52,18 +52,15 @@ export function expertColour(expert: number): string {
 }
 
 function ColouredTokens({ trace, back }: { trace: ExpertTrace; back: string }) {
-  const { tokens, answerStart, layers, experts, topK, chosen } = trace
+  const { answerStart, layers, experts, topK, chosen } = trace
   const [layer, setLayer] = useState(Math.floor(layers.length / 2))
   const [rank, setRank] = useState(0)
   const [scope, setScope] = useState<'answer' | 'all'>('answer')
   const [only, setOnly] = useState<number | undefined>()
-  const [hovered, setHovered] = useState<number | undefined>()
   const from = scope === 'answer' ? answerStart : 0
   const choices = chosen[layer]
   const counts = useMemo(() => expertCounts(choices, topK, from, rank), [choices, topK, from, rank])
-  const step = (by: number) => {
-    setLayer((now) => Math.max(0, Math.min(layers.length - 1, now + by)))
-  }
+  const step = (by: number) => setLayer((now) => Math.max(0, Math.min(layers.length - 1, now + by)))
   useShortcuts([
     { keys: 'ArrowLeft', label: 'Layer below', act: () => step(-1) },
     { keys: 'ArrowRight', label: 'Layer above', act: () => step(1) },
@@ -86,10 +83,7 @@ function ColouredTokens({ trace, back }: { trace: ExpertTrace; back: string }) {
             label="Choice"
             quiet
             value={String(rank)}
-            options={Array.from(
-              { length: Math.min(topK, 4) },
-              (_, i) => [String(i), i === 0 ? 'First' : `${i + 1}.`] as const,
-            )}
+            options={Array.from({ length: Math.min(topK, 4) }, (_, i) => [String(i), ranks[i]] as const)}
             onChange={(next) => setRank(Number(next))}
           />
         )}
@@ -107,6 +101,39 @@ function ColouredTokens({ trace, back }: { trace: ExpertTrace; back: string }) {
           Back to the conversation
         </a>
       </div>
+      <TokenText {...{ trace, from, choices, rank, only }} />
+      <h2>
+        Experts of layer {layers[layer]}
+        <span class="faint">
+          {counts.length} of {experts} used
+        </span>
+      </h2>
+      <ExpertChips {...{ counts, only }} onPick={(expert) => setOnly((now) => (now === expert ? undefined : expert))} />
+    </>
+  )
+}
+
+const ranks = ['First', 'Second', 'Third', 'Fourth']
+
+interface TokenTextProps {
+  trace: ExpertTrace
+  /** First token shown. */
+  from: number
+  /** Choices of the layer, [tokens * topK]. */
+  choices: readonly number[]
+  rank: number
+  /** The only expert to be coloured. */
+  only: number | undefined
+}
+
+function TokenText({ trace: { tokens, topK }, from, choices, rank, only }: TokenTextProps) {
+  const [hovered, setHovered] = useState<number | undefined>()
+  const told =
+    hovered === undefined
+      ? ' '
+      : `${JSON.stringify(tokens[hovered])}: experts ${choices.slice(hovered * topK, (hovered + 1) * topK).join(', ')}`
+  return (
+    <div>
       <p class="token-text" aria-label="Tokens">
         {tokens.slice(from).map((text, i) => {
           const place = from + i
@@ -116,7 +143,7 @@ function ColouredTokens({ trace, back }: { trace: ExpertTrace; back: string }) {
             <span
               key={place}
               class={dim ? 'token dim' : 'token'}
-              style={dim ? undefined : { backgroundColor: expertColour(expert) }}
+              style={{ backgroundColor: dim ? '' : expertColour(expert) }}
               data-expert={expert}
               onMouseEnter={() => setHovered(place)}
               onMouseLeave={() => setHovered(undefined)}
@@ -127,30 +154,33 @@ function ColouredTokens({ trace, back }: { trace: ExpertTrace; back: string }) {
         })}
       </p>
       <p class="heat-cell" role="status">
-        {hovered === undefined
-          ? ' '
-          : `${JSON.stringify(tokens[hovered])}: experts ${choices.slice(hovered * topK, (hovered + 1) * topK).join(', ')}`}
+        {told}
       </p>
-      <h2>
-        Experts of layer {layers[layer]}{' '}
-        <span class="faint">
-          {counts.length} of {experts} used
-        </span>
-      </h2>
-      <div class="expert-chips" role="group" aria-label="Show one expert only">
-        {counts.map(({ expert, count }) => (
-          <button
-            key={expert}
-            type="button"
-            class="expert-chip"
-            aria-pressed={only === expert}
-            style={{ backgroundColor: expertColour(expert) }}
-            onClick={() => setOnly((now) => (now === expert ? undefined : expert))}
-          >
-            {expert} <span>{count}</span>
-          </button>
-        ))}
-      </div>
-    </>
+    </div>
+  )
+}
+
+interface ChipsProps {
+  counts: { expert: number; count: number }[]
+  only: number | undefined
+  onPick: (expert: number) => void
+}
+
+function ExpertChips({ counts, only, onPick }: ChipsProps) {
+  return (
+    <div class="expert-chips" role="group" aria-label="Show one expert only">
+      {counts.map(({ expert, count }) => (
+        <button
+          key={expert}
+          type="button"
+          class="expert-chip"
+          aria-pressed={only === expert}
+          style={{ backgroundColor: expertColour(expert) }}
+          onClick={() => onPick(expert)}
+        >
+          {expert} <span>{count}</span>
+        </button>
+      ))}
+    </div>
   )
 }

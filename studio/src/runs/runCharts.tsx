@@ -56,7 +56,6 @@ export function RunCharts({ runs, axis, smoothing, log }: RunChartsProps) {
         height={300}
         log={log}
         range={range === undefined ? undefined : () => range}
-        yFormat={digits}
         {...lossCurves(runs, columns)}
         summary={runs.map(({ name, rows }) => `${name} ends at ${digits(rows.at(-1)?.loss)}`).join('; ')}
       />

@@ -29,6 +29,8 @@ interface PlotProps {
   /** Begin the axis at 0. Default false. */
   zero?: boolean
   log?: boolean
+  /** Lines at powers of two, for bytes. */
+  powersOfTwo?: boolean
   /** Range of y from its data; default that of uPlot. */
   range?: (low: number, high: number) => [number, number]
   /** Plots of one name share the pointer. */
@@ -94,7 +96,13 @@ function optionsOf(props: PlotProps, element: HTMLElement): uPlot.Options {
     scales: { x: { time: false }, y: { distr: log ? 3 : 1, range: log ? undefined : rangeOf(props) } },
     axes: [
       { ...style, values: label(xFormat), grid: { show: false }, size: 26, space: 64 },
-      { ...style, values: label(yFormat), size: 48, space: 32 },
+      {
+        ...style,
+        values: props.yFormat === undefined ? even : label(yFormat),
+        size: 48,
+        space: 32,
+        ...(props.powersOfTwo ? { incrs: powersOfTwo } : {}),
+      },
     ],
     legend: { live: true },
     cursor: {
@@ -139,8 +147,19 @@ function rangeOf({ zero, range }: PlotProps): uPlot.Range.Function {
   }
 }
 
+const powersOfTwo = Array.from({ length: 50 }, (_, i) => 2 ** i)
+
+/** Labels of an axis with as many decimals as its steps need. */
+function even(_: uPlot, values: number[], _axis: number, _space: number, step: number): string[] {
+  const decimals = Math.max(0, Math.min(6, -Math.floor(Math.log10(step) + 1e-9)))
+  const isLarge = values.some((value) => Math.abs(value) >= 10_000)
+  return values.map((value) => (value === null ? '' : isLarge ? compact.format(value) : value.toFixed(decimals)))
+}
+
 /** With no pointer on the plot its legend tells the latest values. */
 function showLast(plot: uPlot): void {
-  const length = plot.data[0]?.length ?? 0
-  if (typeof plot.cursor.idx !== 'number' && length > 0) plot.setLegend({ idx: length - 1 }, false)
+  if (typeof plot.cursor.idx === 'number') return
+  const known = (value: number | null | undefined) => value !== null && value !== undefined
+  const idxs = plot.data.map((column) => (column as (number | null)[]).findLastIndex(known))
+  if (idxs[0] >= 0) plot.setLegend({ idxs: idxs.map((idx) => Math.max(0, idx)) }, false)
 }
