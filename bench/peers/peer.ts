@@ -104,3 +104,10 @@ export async function orMissing(start: Promise<Peer>, note: (text: string) => vo
     return undefined
   }
 }
+
+/** Starts node-llama-cpp from the folder that POLLUX_PEER_LLAMA names (npm install node-llama-cpp, outside of this package). */
+export function startLlama(threads: number): Promise<Peer> {
+  return Peer.start(process.execPath, [join(import.meta.dirname, 'llama.mjs')], {
+    POLLUX_PEER_THREADS: String(threads),
+  })
+}

@@ -178,9 +178,11 @@ export class Decoder {
 
   /** Logits of rows of `hidden` [N, D] -> f32 [N, V]; outside training only (not differentiable through the cap). */
   logits(hidden_ND: Tensor): Float32Array {
-    const raw = linear(hidden_ND, this.embedding.parameter, { outDtype: 'f32' })
+    const logits = linear(hidden_ND, this.embedding.parameter, { outDtype: 'f32' }).floats.slice()
     const cap = this.config.final_logit_softcapping
-    return Float32Array.from(raw.floats, (x) => (cap > 0 ? cap * Math.tanh(x / cap) : x))
+    // a plain loop: this runs for every token that is written
+    if (cap > 0) for (let i = 0; i < logits.length; i++) logits[i] = cap * Math.tanh(logits[i] / cap)
+    return logits
   }
 
   #contexts(input: DecoderInput, common: Pick<BlockContext, 'residual' | 'activation' | 'lossWeight' | 'training'>) {
