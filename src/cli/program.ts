@@ -1,6 +1,7 @@
 // The `pollux` program: its commands, and how mistakes on the command line are worded.
 import { Command } from 'commander'
 import { addAsk } from './ask.ts'
+import { addBench } from './benchServe.ts'
 import { addCompare } from './compare.ts'
 import { addEval } from './eval.ts'
 import { addExport } from './export.ts'
@@ -55,6 +56,7 @@ Environment:
   addExport(program)
   addMediaTokenizer(program)
   addCompare(program)
+  addBench(program)
   return program
 }
 
