@@ -1,6 +1,8 @@
 // ---- token ids in, token ids out ----
 export { type CachedGenerateOptions, generate, type GenerateOptions, generatePlainly, lastLogits } from './generate.ts'
 export { type SamplingOptions, sampleToken } from './sampling.ts'
+export { TokenSampler } from './tokenSampler.ts'
+export { tokenLogprobs } from './logprobs.ts'
 export { type BatchGenerateOptions, generateBatch } from './generateBatch.ts'
 export type { Prompt, SoftSpan } from './prompt.ts'
 
