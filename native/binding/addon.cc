@@ -156,6 +156,7 @@ void define_rest(napi_env env, napi_value exports) {
   define(env, exports, "convert", table->convert);
   define(env, exports, "axpby", table->axpby);
   define(env, exports, "multiply", table->multiply);
+  define(env, exports, "softcap", table->softcap);
   define(env, exports, "gegluForward", table->geglu_forward);
   define(env, exports, "gegluBackward", table->geglu_backward);
   define(env, exports, "embeddingForward", table->embedding_forward);

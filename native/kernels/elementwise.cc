@@ -1,4 +1,5 @@
 // Conversions, weighted sums, products and the sum of squares of whole arrays, in chunks of kTaskElements.
+#include <math.h>
 #include "kernels/rowwise.h"
 
 namespace pollux::POLLUX_NS {
@@ -60,7 +61,23 @@ template <class X> double square_range(const X* x, int64_t n) {
 }
 
 #endif
+
+void softcap_range(float* x, float cap, int64_t n) {
+#if POLLUX_SCALAR
+  for (int64_t i = 0; i < n; i++) x[i] = cap * tanhf(x[i] / cap);
+#else
+  const vf inverse = splat(1.0f / cap);
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(x + i, cap * tanh(load(x + i) * inverse));
+  if (i < n) store_part(x + i, cap * tanh(load_part(x + i, int(n - i)) * inverse), int(n - i));
+#endif
+}
+
 }  // namespace
+
+void softcap(float* x, float cap, int64_t n) {
+  parallel_chunks(n, kTaskElements, [&](int64_t first, int64_t last, int64_t, int) { softcap_range(x + first, cap, last - first); });
+}
 
 void convert(View src, MutView dst, int64_t n) {
   parallel_chunks(n, kTaskElements, [&](int64_t first, int64_t last, int64_t, int) {

@@ -184,6 +184,8 @@ struct KernelTable {
   // y = alpha * a + beta * b?   (y may be a or b)
   void (*axpby)(float alpha, View a, float beta, View b, MutView y, int64_t n);
   void (*multiply)(View a, View b, MutView y, int64_t n);
+  // x = cap * tanh(x / cap), in place
+  void (*softcap)(float* x, float cap, int64_t n);
   // x [R, 2F], gate in the first half of each row: y = gelu_tanh(gate) * up
   void (*geglu_forward)(View x, MutView y, int64_t rows, int64_t inner);
   void (*geglu_backward)(View dy, View x, MutView dx, int64_t rows, int64_t inner);

@@ -30,6 +30,7 @@ POLLUX_KERNEL(head_norm_rope_backward);
 POLLUX_KERNEL(convert);
 POLLUX_KERNEL(axpby);
 POLLUX_KERNEL(multiply);
+POLLUX_KERNEL(softcap);
 POLLUX_KERNEL(geglu_forward);
 POLLUX_KERNEL(geglu_backward);
 POLLUX_KERNEL(embedding_forward);

@@ -264,42 +264,59 @@ void block(const QuantisedRows& a, const int32_t* index, int64_t rows, int64_t k
 
 constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to the nearest integer, ties to even
 
-inline int8_t rounded(float x) {
-  float shifted = x + kRound;
-  int32_t bits;
-  memcpy(&bits, &shifted, 4);
-  return int8_t(bits - 0x4b400000);
-}
+#if POLLUX_SCALAR
 
 inline float size_of(float x) { return x < 0 ? -x : x; }
 
 // One group of n <= 32 numbers. Of one that is not finite the scale is NaN, and so is what comes of it.
 template <class S> inline float quantise_group(const S* src, int64_t n, int8_t* q, int32_t* sum) {
-  float x[kGroup];
-#if POLLUX_SCALAR
-  for (int64_t i = 0; i < n; i++) x[i] = to_float(src[i]);
-  for (int64_t i = n; i < kGroup; i++) x[i] = 0;
-#else
-  if (n == kGroup) {
-    for (int64_t i = 0; i < kGroup; i += kLanes) store(x + i, load(src + i));
-  } else {
-    for (int64_t i = 0; i < kGroup; i++) x[i] = i < n ? to_float(src[i]) : 0;
-  }
-#endif
-  float most = 0, broken = 0;
+  float x[kGroup], most = 0, broken = 0;
   for (int64_t i = 0; i < kGroup; i++) {
+    x[i] = i < n ? to_float(src[i]) : 0;
     most = size_of(x[i]) > most ? size_of(x[i]) : most;
     broken += x[i] - x[i];
   }
   const float inverse = most > 0 ? 127.0f / most : 0;
-  int32_t total = 0;
+  *sum = 0;
   for (int64_t i = 0; i < kGroup; i++) {
-    q[i] = rounded(x[i] * inverse);
-    total += q[i];
+    float shifted = x[i] * inverse + kRound;
+    int32_t bits;
+    memcpy(&bits, &shifted, 4);
+    q[i] = int8_t(bits - 0x4b400000);
+    *sum += q[i];
   }
-  *sum = total;
   return most / 127.0f + broken;
 }
+
+#else
+
+typedef int8_t vb __attribute__((vector_size(kLanes)));
+
+template <class S> inline float quantise_group(const S* src, int64_t n, int8_t* q, int32_t* sum) {
+  constexpr int kParts = kGroup / kLanes;
+  vf x[kParts], most = {}, broken = {};
+  for (int v = 0; v < kParts; v++) {
+    const int64_t left = n - v * kLanes;
+    x[v] = left >= kLanes ? load(src + v * kLanes) : left > 0 ? load_part(src + v * kLanes, int(left)) : vf{};
+    most = max(most, (vf)((vu)x[v] & 0x7fffffffu));
+    broken += x[v] - x[v];
+  }
+  const float largest = reduce_max(most), inverse = largest > 0 ? 127.0f / largest : 0;
+  vi total = {};
+  for (int v = 0; v < kParts; v++) {
+    vi whole = (vi)(x[v] * inverse + kRound) - 0x4b400000;
+    total += whole;
+    vb bytes = __builtin_convertvector(whole, vb);
+    memcpy(q + v * kLanes, &bytes, sizeof bytes);
+  }
+  int32_t lanes[kLanes];
+  memcpy(lanes, &total, sizeof lanes);
+  *sum = 0;
+  for (int i = 0; i < kLanes; i++) *sum += lanes[i];
+  return largest / 127.0f + reduce_add(broken);
+}
+
+#endif
 
 }  // namespace
 

@@ -27,6 +27,7 @@ const KernelTable table = {
     .convert = convert,
     .axpby = axpby,
     .multiply = multiply,
+    .softcap = softcap,
     .geglu_forward = geglu_forward,
     .geglu_backward = geglu_backward,
     .embedding_forward = embedding_forward,

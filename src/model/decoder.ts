@@ -6,6 +6,7 @@
 //   logits = cap * tanh(norm(h) E^T / cap)          the head is the embedding table
 //
 // Shapes: R rows (batch*time), D width, V vocabulary.
+import { kernels } from '../native/index.ts'
 import {
   initialise,
   type KeyValues,
@@ -180,8 +181,7 @@ export class Decoder {
   logits(hidden_ND: Tensor): Float32Array {
     const logits = linear(hidden_ND, this.embedding.parameter, { outDtype: 'f32' }).floats.slice()
     const cap = this.config.final_logit_softcapping
-    // a plain loop: this runs for every token that is written
-    if (cap > 0) for (let i = 0; i < logits.length; i++) logits[i] = cap * Math.tanh(logits[i] / cap)
+    if (cap > 0) kernels.softcap(logits, cap, logits.length)
     return logits
   }
 

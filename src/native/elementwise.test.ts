@@ -162,3 +162,14 @@ describe('adamw', () => {
     expectClose(v.array, v.exact, tolerances.f32, 'v')
   })
 })
+
+it.each([1, 15, 16, 1000, 70_001])(
+  'softcap of %i numbers is cap tanh(x / cap), the same wherever a number stands',
+  (n) => {
+    const x = Float32Array.from({ length: n }, (_, i) => ((i * 37) % 400) - 200 + 0.25)
+    const y = x.slice()
+    kernels.softcap(y, 30, n)
+    for (let i = 0; i < n; i++) expect(Math.abs(y[i] - 30 * Math.tanh(x[i] / 30))).toBeLessThan(2e-5)
+    for (let i = 400; i < n; i++) expect(y[i]).toBe(y[i - 400])
+  },
+)

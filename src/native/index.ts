@@ -240,6 +240,7 @@ export interface Kernels extends TokenizerKernels {
   convert(src: NumberArray, dst: NumberArray, n: number): void
   axpby(alpha: number, a: NumberArray, beta: number, b: MaybeNumbers, y: NumberArray, n: number): void
   multiply(a: NumberArray, b: NumberArray, y: NumberArray, n: number): void
+  softcap(x: Float32Array, cap: number, n: number): void
   gegluForward(x: NumberArray, y: NumberArray, rows: number, inner: number): void
   gegluBackward(dy: NumberArray, x: NumberArray, dx: NumberArray, rows: number, inner: number): void
 
