@@ -18,13 +18,17 @@ describe('the surface of the command line', () => {
       'sample',
       'eval',
       'ask',
+      'serve',
+      'chat',
       'lengthen',
       'needles',
       'routing',
       'runs',
       'inspect',
+      'export',
       'media-tokenizer',
       'compare',
+      'bench',
     ])
   })
 

@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { addAsk } from './ask.ts'
 import { addBench } from './benchServe.ts'
+import { addChat } from './chat.ts'
 import { addCompare } from './compare.ts'
 import { addEval } from './eval.ts'
 import { addExport } from './export.ts'
@@ -12,6 +13,7 @@ import { addNeedles } from './needles.ts'
 import { addRouting } from './routing.ts'
 import { addRuns } from './runs.ts'
 import { addSample } from './sample.ts'
+import { addServe } from './serve.ts'
 import { addTrain } from './train.ts'
 import { version } from './version.ts'
 
@@ -34,6 +36,8 @@ Examples:
   $ npx pollux sample --prompt "import { "         the newest run continues a text
   $ npx pollux train --world --minutes 10          pictures, sound, video and drawing
   $ npx pollux eval --world                        what the newest run has learnt of it
+  $ npx pollux serve                               the newest run for the Gemini and OpenAI APIs, and a studio
+  $ npx pollux chat                                talk to it here
   $ npx pollux routing                             what its experts read
   $ npx pollux runs                                what there is
   $ npx pollux compare --dry-run                   what experts buy against dense models, and what it takes to know
@@ -48,6 +52,8 @@ Environment:
   addSample(program)
   addEval(program)
   addAsk(program)
+  addServe(program)
+  addChat(program)
   addLengthen(program)
   addNeedles(program)
   addRouting(program)

@@ -27,5 +27,7 @@ export { type StudioOptions, studioRoutes } from './studio/routes.ts'
 // ---- models behind it ----
 export { createChatService, type ChatServiceOptions } from './chat/service.ts'
 export type { ServedModel } from './chat/models.ts'
+export { MediaReader } from './chat/mediaReader.ts'
+export { type Drawer, drawerOf } from './chat/drawing.ts'
 export type { TemplateName } from './chat/template.ts'
 export { allowAll, type Policy, type Verdict } from './policy.ts'

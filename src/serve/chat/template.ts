@@ -95,7 +95,7 @@ class Rendering {
   }
 
   async run(goesOn = true): Promise<void> {
-    const { turns } = this.#request
+    const turns = joinTurns(this.#request.turns)
     await this.#system()
     const current = lastWords(turns)
     for (const [i, turn] of turns.entries()) await this.#turn(turn, i > current)
@@ -187,6 +187,28 @@ class Rendering {
     this.#writer.ids(tokens.channelOpen).text('thought\n').cut()
     if (this.#thinking === 'closed') this.#writer.ids(tokens.channelClose)
   }
+}
+
+/** Turns of the model that follow each other as one: clients keep a streamed answer in pieces. */
+function joinTurns(turns: readonly ChatTurn[]): ChatTurn[] {
+  const joined: ChatTurn[] = []
+  for (const turn of turns) {
+    const last = joined.at(-1)
+    if (last?.role === 'model' && turn.role === 'model') last.parts = joinTexts([...last.parts, ...turn.parts])
+    else joined.push({ ...turn })
+  }
+  return joined
+}
+
+function joinTexts(parts: readonly ChatPart[]): ChatPart[] {
+  const joined: ChatPart[] = []
+  for (const part of parts) {
+    const last = joined.at(-1)
+    if (part.kind === 'text' && last?.kind === 'text')
+      joined[joined.length - 1] = { kind: 'text', text: last.text + part.text }
+    else joined.push(part)
+  }
+  return joined
 }
 
 /** Index of the last turn in which a user says something himself, -1 if none. */
