@@ -23,6 +23,7 @@ export type { Protocol, RequestScope, ServeApp, ServeContext, ServeDeps, ServeLi
 // ---- the studio ----
 export { ensureStudio, studioDist, type StudioState } from './studio/build.ts'
 export { type StudioOptions, studioRoutes } from './studio/routes.ts'
+export type { ExpertTrace } from './studio/wire.ts'
 
 // ---- models behind it ----
 export { createChatService, type ChatServiceOptions } from './chat/service.ts'
