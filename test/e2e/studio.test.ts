@@ -263,7 +263,7 @@ describe.skipIf(chromium === undefined)('the studio', () => {
     expect(await code.innerText()).toContain(':streamGenerateContent?alt=sse')
     await picture('code')
     await page.keyboard.press('Escape')
-    expect(await code.count()).toBe(0)
+    await expect.poll(() => code.count()).toBe(0)
   })
 
   it('renames a conversation, deletes it, and brings it back', async () => {

@@ -4,6 +4,7 @@ import type { GenerateResponse, Part, Usage } from '../api/geminiTypes.ts'
 import { ApiError } from '../api/http.ts'
 import { newId } from '../lib/id.ts'
 import { Store } from '../lib/store.ts'
+import { checkSchema } from './checks.ts'
 import { changeTree, type Conversation, findConversation, putConversation } from './conversations.ts'
 import { forgetUploads, keepInline, mediaPart } from './media.ts'
 import { appendParts, buildRequest, callsOf, withMedia } from './request.ts'
@@ -24,7 +25,11 @@ export function say(conversation: Conversation, parent: string | null, parts: Pa
 export function ask(conversationId: string, parent: string, model: string): void {
   const conversation = findConversation(conversationId)
   if (conversation === undefined) return
-  const message: Message = { id: newId(), parent, role: 'model', parts: [], createdAt: Date.now(), model }
+  const { format, schema } = conversation.settings
+  const message: Message = {
+    ...{ id: newId(), parent, role: 'model', parts: [], createdAt: Date.now(), model },
+    schema: format === 'json' ? checkSchema(schema).value : undefined,
+  }
   changeTree(conversationId, (tree) => addMessage(tree, message))
   const controller = new AbortController()
   writing.update((map) => new Map(map).set(message.id, controller))
