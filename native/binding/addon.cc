@@ -123,18 +123,20 @@ void define_cache(napi_env env, napi_value exports) {
   define(env, exports, "addressOf", address_of);
   define(env, exports, "cacheWrite",
          +[](const uint64_t* pages, int64_t page_tokens, int64_t kv_heads, int64_t head_dim, CacheDtype dtype,
-             bool values_only, View k, View v, int64_t at, int64_t rows) {
+             bool values_only, int64_t sequences, const int32_t* page_starts, const int32_t* row_starts, View k, View v,
+             const int32_t* at) {
            table->cache_write({pages, page_tokens, kv_heads, head_dim, dtype, values_only, {}, nullptr, nullptr, nullptr, nullptr},
-                              k, v, at, rows);
+                              {sequences, page_starts, row_starts}, k, v, at);
          });
   define(env, exports, "cacheAttention",
          +[](const uint64_t* pages, int64_t page_tokens, int64_t kv_heads, int64_t head_dim, CacheDtype dtype,
-             bool values_only, View key_norm, const float* page_cos, const float* page_sin, const float* slot_cos,
-             const float* slot_sin, int64_t origin, View q, const int32_t* first, const int32_t* last, int64_t time, int64_t heads,
-             float scale, Dtype compute, MutView o) {
+             bool values_only, int64_t sequences, const int32_t* page_starts, const int32_t* row_starts, View key_norm,
+             const float* page_cos, const float* page_sin, const float* slot_cos, const float* slot_sin,
+             const int32_t* origins, View q, const int32_t* first, const int32_t* last, int64_t heads, float scale,
+             Dtype compute, MutView o) {
            table->cache_attention({pages, page_tokens, kv_heads, head_dim, dtype, values_only, key_norm, page_cos, page_sin,
-                                   slot_cos, slot_sin, origin},
-                                  {q, first, last, time, heads, scale, compute}, o);
+                                   slot_cos, slot_sin},
+                                  {sequences, page_starts, row_starts}, {q, first, last, origins, heads, scale, compute}, o);
          });
 }
 

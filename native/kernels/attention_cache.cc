@@ -1,6 +1,6 @@
 // Attention over a key-value cache (CacheArgs in kernels.h): a chunk of queries, or one, over keys that lie in pages.
 //
-// A task takes some queries of one key/value head (all its query heads stacked as rows) and a range of keys, and goes
+// A task takes some queries of one sequence and key/value head (all its query heads stacked as rows) and a range of keys, and goes
 // through the keys once, block by block: a block is read from its pages, brought to the type of the product (int8 is
 // scaled, keys that are stored as values are normed and turned), packed, and then met by all rows of the task in
 // groups of kRows with the online softmax of attention.h. With hundreds of rows the packing disappears behind the
@@ -213,29 +213,52 @@ template <class T> void load_block(const CacheArgs& a, const float* w, int64_t h
 
 // ---- attention ------------------------------------------------------------------------------------
 
-// How the work is cut. Places of keys count from the segment that the first page lies in.
-struct Cut {
-  int64_t positions;   // queries of a task (times the query heads of a key head: its rows)
-  int64_t row_tasks;   // tasks without splits
-  int64_t begin, end;  // segments that any query sees
+// One sequence of the batch, and how its work is cut. Places of keys count from the segment that its first page lies in.
+struct Sequence {
+  CacheArgs cache;             // its own pages and angles
+  const int32_t *first, *last; // [time]
+  int64_t row, time, shift;    // its rows of q and o begin at `row`
+  int64_t positions;           // queries of a task (times the query heads of a key head: its rows)
+  int64_t row_tasks;           // tasks without splits
+  int64_t begin, end;          // segments that any query sees
   int64_t splits, split_segments;
+  int64_t task, part;          // its first task, and its first row of what segments leave
+  int64_t segments() const { return end - begin; }
 };
 
-inline int64_t shift_of(const CacheArgs& a) { return a.origin % kSegment; }
+// The sequence's part of tables that hold those of all.
+CacheArgs cache_of(const CacheArgs& a, const CacheBatch& batch, int64_t s) {
+  CacheArgs own = a;
+  const int64_t page = batch.page_starts[s];
+  own.pages += page;
+  if (a.values_only) {
+    own.page_cos += page * a.head_dim / 2;
+    own.page_sin += page * a.head_dim / 2;
+  }
+  return own;
+}
 
-Cut cut_of(const CacheQuery& q, const CacheArgs& a) {
-  Cut cut;
-  const int64_t group = q.heads / a.kv_heads, shift = shift_of(a);
-  cut.positions = most(1, kTaskRows / group);
-  cut.row_tasks = a.kv_heads * divide_up(q.time, cut.positions);
-  cut.begin = (most(q.first[0], 0) + shift) / kSegment;
-  cut.end = most(divide_up(most(int64_t(q.last[q.time - 1]) + 1, 0) + shift, kSegment), cut.begin + 1);
-  const int64_t segments = cut.end - cut.begin;
-  const int64_t part = cut.row_tasks * least(cut.positions, q.time) * group * float_ld(a.head_dim);
-  const int64_t wanted = part * segments > kMostParts ? 1 : least(divide_up(kEnoughTasks, cut.row_tasks), segments);
-  cut.split_segments = divide_up(segments, wanted);
-  cut.splits = divide_up(segments, cut.split_segments);
-  return cut;
+Sequence sequence_of(const CacheArgs& a, const CacheBatch& batch, const CacheQuery& q, int64_t s, int64_t most_parts) {
+  Sequence x;
+  x.cache = cache_of(a, batch, s);
+  x.row = batch.row_starts[s];
+  x.time = batch.row_starts[s + 1] - x.row;
+  x.first = q.first + x.row;
+  x.last = q.last + x.row;
+  x.shift = q.origins[s] % kSegment;
+  const int64_t group = q.heads / a.kv_heads;
+  x.positions = most(1, kTaskRows / group);
+  x.row_tasks = a.kv_heads * divide_up(x.time, x.positions);
+  x.splits = x.split_segments = x.begin = x.end = 0;
+  if (x.time == 0) return x;
+  x.begin = (most(x.first[0], 0) + x.shift) / kSegment;
+  x.end = most(divide_up(most(int64_t(x.last[x.time - 1]) + 1, 0) + x.shift, kSegment), x.begin + 1);
+  const int64_t part = x.row_tasks * least(x.positions, x.time) * group * float_ld(a.head_dim);
+  const int64_t wanted =
+      part * x.segments() > most_parts ? 1 : least(divide_up(kEnoughTasks, x.row_tasks * batch.sequences), x.segments());
+  x.split_segments = divide_up(x.segments(), wanted);
+  x.splits = divide_up(x.segments(), x.split_segments);
+  return x;
 }
 
 // The rows of a task: queries [i0, i1) of the query heads of one key/value head.
@@ -243,10 +266,16 @@ struct TaskRows {
   int64_t kv_head, i0, i1, count;
 };
 
-template <class T> void take_queries(const CacheArgs& a, const CacheQuery& q, const TaskRows& rows, Scratch<T>& x) {
-  const int64_t c = a.head_dim, group = q.heads / a.kv_heads;
+// Where a row of a task is among the rows [R * H] of q and o.
+inline int64_t place_of(const Sequence& s, const CacheQuery& q, const TaskRows& rows, int64_t r) {
+  const int64_t group = q.heads / s.cache.kv_heads;
+  return (s.row + rows.i0 + r / group) * q.heads + rows.kv_head * group + r % group;
+}
+
+template <class T> void take_queries(const Sequence& s, const CacheQuery& q, const TaskRows& rows, Scratch<T>& x) {
+  const int64_t c = s.cache.head_dim;
   for (int64_t r = 0; r < rows.count; r++) {
-    x.index[r] = int32_t((rows.i0 + r / group) * q.heads + rows.kv_head * group + r % group);
+    x.index[r] = int32_t(place_of(s, q, rows, r));
     x.total[r] = RowState();
   }
   pack_a<T>(q.q, 0, c, x.index, rows.count, c, x.q, x.q_ld);
@@ -262,22 +291,23 @@ void add_row(float* sum, const float* x, int64_t n) {
 
 // The keys of one segment: leaves sums in x.o and x.state.
 template <class T>
-void attend(const CacheArgs& a, const CacheQuery& q, const float* w, const TaskRows& rows, int64_t segment, Scratch<T>& x) {
-  const int64_t c = a.head_dim, group = q.heads / a.kv_heads, kp = padded_k<T>(c), shift = shift_of(a);
+void attend(const Sequence& s, const CacheQuery& q, const float* w, const TaskRows& rows, int64_t segment, Scratch<T>& x) {
+  const CacheArgs& a = s.cache;
+  const int64_t c = a.head_dim, group = q.heads / a.kv_heads, kp = padded_k<T>(c), shift = s.shift;
   for (int64_t r = 0; r < rows.count; r++) x.state[r] = RowState();
   memset(x.o, 0, size_t(rows.count * x.o_ld) * sizeof(float));
-  const int64_t seen = round_down(most(q.first[rows.i0], 0) + shift, kKeys);
+  const int64_t seen = round_down(most(s.first[rows.i0], 0) + shift, kKeys);
   const int64_t begin = most(most(segment * kSegment, seen), shift);
-  const int64_t end = least((segment + 1) * kSegment, int64_t(q.last[rows.i1 - 1]) + 1 + shift);
+  const int64_t end = least((segment + 1) * kSegment, int64_t(s.last[rows.i1 - 1]) + 1 + shift);
   for (int64_t at = begin; at < end; at = round_down(at, kKeys) + kKeys) {
     const int64_t j0 = at - shift, n = least(round_down(at, kKeys) + kKeys, end) - at, width = padded_k<T>(n);
     load_block<T>(a, w, rows.kv_head, j0, n, x);
     for (int64_t r0 = 0; r0 < rows.count; r0 += kRows) {
       const int64_t m = least(kRows, rows.count - r0), top = rows.i0 + r0 / group, bottom = rows.i0 + (r0 + m - 1) / group;
-      if (q.last[bottom] < j0 || q.first[top] >= j0 + n) continue;
+      if (s.last[bottom] < j0 || s.first[top] >= j0 + n) continue;
       block_gemm<T, float>(m, n, kp, x.q + r0 * x.q_ld, x.q_ld, x.keys, panel_stride<T>(c), x.s, kKeys, false, q.scale);
       for (int64_t r = 0; r < m; r++) {
-        const int64_t i = rows.i0 + (r0 + r) / group, from = most(q.first[i] - j0, 0), to = least(int64_t(q.last[i]) + 1 - j0, n);
+        const int64_t i = rows.i0 + (r0 + r) / group, from = most(s.first[i] - j0, 0), to = least(int64_t(s.last[i]) + 1 - j0, n);
         const float correction = softmax_row<T>(x.s + r * kKeys, from, to, width, 0, x.state[r0 + r], x.p + r * kKeys);
         if (correction != 1) scale_row(x.o + (r0 + r) * x.o_ld, x.o_ld, correction);
       }
@@ -310,83 +340,110 @@ void finish_row(float* sums, float total, int64_t n, MutView o, int64_t row) {
   POLLUX_DISPATCH(o.dtype, D, write_row(sums, n, factor, (D*)o.data + row * n));
 }
 
-// What segments leave for the merge: [row task][segment][row].
-struct Parts {
-  float* o;  // [.., o_ld]
-  RowState* state;
-};
+TaskRows rows_of(const Sequence& s, const CacheQuery& q, int64_t row_task) {
+  const int64_t blocks = divide_up(s.time, s.positions);
+  const int64_t i0 = row_task % blocks * s.positions, i1 = least(i0 + s.positions, s.time);
+  return {row_task / blocks, i0, i1, (i1 - i0) * (q.heads / s.cache.kv_heads)};
+}
 
-template <class T> void run(const CacheArgs& a, const CacheQuery& q, MutView o) {
-  const Cut cut = cut_of(q, a);
-  const int64_t c = a.head_dim, group = q.heads / a.kv_heads, blocks = divide_up(q.time, cut.positions);
-  const int64_t most_rows = least(cut.positions, q.time) * group, o_ld = float_ld(c), segments = cut.end - cut.begin;
-  const float* w = as_floats(a.key_norm, c, 0);
-  Parts parts = {};
-  if (cut.splits > 1) {
-    parts.o = (float*)shared_scratch(1, size_t(cut.row_tasks * segments * most_rows * o_ld) * sizeof(float));
-    parts.state = (RowState*)shared_scratch(2, size_t(cut.row_tasks * segments * most_rows) * sizeof(RowState));
+// The last sequence whose first task (or, of the merge, first row task) is not behind `task`.
+template <class First> int64_t find_sequence(int64_t count, int64_t task, const First& first) {
+  int64_t low = 0, high = count;
+  while (high - low > 1) {
+    const int64_t middle = (low + high) / 2;
+    (first(middle) <= task ? low : high) = middle;
   }
-  const auto rows_of = [&](int64_t row_task) {
-    const int64_t i0 = row_task % blocks * cut.positions, i1 = least(i0 + cut.positions, q.time);
-    return TaskRows{row_task / blocks, i0, i1, (i1 - i0) * group};
+  return low;
+}
+
+template <class T> void run(const CacheArgs& a, const CacheBatch& batch, const CacheQuery& q, MutView o) {
+  const int64_t c = a.head_dim, group = q.heads / a.kv_heads, o_ld = float_ld(c);
+  const float* w = as_floats(a.key_norm, c, 0);
+  Sequence* all = (Sequence*)shared_scratch(3, size_t(batch.sequences) * sizeof(Sequence));
+  int64_t tasks = 0, parts = 0, most_rows = 0, most_row_tasks = 0;
+  for (int64_t s = 0; s < batch.sequences; s++) {
+    Sequence x = sequence_of(a, batch, q, s, kMostParts / batch.sequences);
+    const int64_t rows = least(x.positions, x.time) * group;
+    x.task = tasks;
+    x.part = parts;
+    tasks += x.row_tasks * x.splits;
+    if (x.splits > 1) parts += x.row_tasks * x.segments() * rows;
+    most_rows = most(most_rows, rows);
+    most_row_tasks = most(most_row_tasks, x.row_tasks);
+    all[s] = x;
+  }
+  // what segments leave for the merge: of each sequence [row task][segment][row]
+  float* part_o = (float*)shared_scratch(1, size_t(parts * o_ld) * sizeof(float));
+  RowState* part_state = (RowState*)shared_scratch(2, size_t(parts) * sizeof(RowState));
+  const auto part_of = [&](const Sequence& s, int64_t row_task, int64_t segment) {
+    return s.part + (row_task * s.segments() + segment - s.begin) * least(s.positions, s.time) * group;
   };
-  parallel_for(cut.row_tasks * cut.splits, [&](int64_t task, int thread) {
-    const int64_t row_task = task / cut.splits, first = cut.begin + task % cut.splits * cut.split_segments;
-    const TaskRows rows = rows_of(row_task);
+  parallel_for(tasks, [&](int64_t task, int thread) {
+    const Sequence& s = all[find_sequence(batch.sequences, task, [&](int64_t i) { return all[i].task; })];
+    const int64_t own = task - s.task, row_task = own / s.splits, first = s.begin + own % s.splits * s.split_segments;
+    const TaskRows rows = rows_of(s, q, row_task);
     Carver measure{nullptr};
     Scratch<T>(measure, most_rows, c);
     Carver carver{(char*)thread_scratch(thread, 0, measure.used)};
     Scratch<T> x(carver, most_rows, c);
-    take_queries<T>(a, q, rows, x);
-    for (int64_t segment = first; segment < least(first + cut.split_segments, cut.end); segment++) {
-      attend<T>(a, q, w, rows, segment, x);
-      if (cut.splits > 1) {
-        const int64_t at = (row_task * segments + segment - cut.begin) * most_rows;
-        memcpy(parts.o + at * o_ld, x.o, size_t(rows.count * o_ld) * sizeof(float));
-        memcpy(parts.state + at, x.state, size_t(rows.count) * sizeof(RowState));
+    take_queries<T>(s, q, rows, x);
+    for (int64_t segment = first; segment < least(first + s.split_segments, s.end); segment++) {
+      attend<T>(s, q, w, rows, segment, x);
+      if (s.splits > 1) {
+        const int64_t at = part_of(s, row_task, segment);
+        memcpy(part_o + at * o_ld, x.o, size_t(rows.count * o_ld) * sizeof(float));
+        memcpy(part_state + at, x.state, size_t(rows.count) * sizeof(RowState));
       } else {
         for (int64_t r = 0; r < rows.count; r++) merge_row(x.total_o + r * o_ld, x.total[r], x.o + r * o_ld, x.state[r], o_ld);
       }
     }
-    if (cut.splits > 1) return;
+    if (s.splits > 1) return;
     for (int64_t r = 0; r < rows.count; r++) {
       if (x.total[r].max == -INFINITY) memset(x.total_o + r * o_ld, 0, size_t(o_ld) * sizeof(float));
       finish_row(x.total_o + r * o_ld, x.total[r].sum, c, o, x.index[r]);
     }
   });
-  if (cut.splits == 1) return;
-  parallel_for(cut.row_tasks, [&](int64_t row_task, int thread) {
-    const TaskRows rows = rows_of(row_task);
+  if (parts == 0) return;
+  parallel_for(batch.sequences * most_row_tasks, [&](int64_t task, int thread) {
+    const Sequence& s = all[task / most_row_tasks];
+    const int64_t row_task = task % most_row_tasks;
+    if (s.splits <= 1 || row_task >= s.row_tasks) return;
+    const TaskRows rows = rows_of(s, q, row_task);
     float* sum = (float*)thread_scratch(thread, 0, size_t(o_ld) * sizeof(float));
     for (int64_t r = 0; r < rows.count; r++) {
       memset(sum, 0, size_t(o_ld) * sizeof(float));
       RowState total;
-      for (int64_t s = 0; s < segments; s++) {
-        const int64_t at = (row_task * segments + s) * most_rows + r;
-        merge_row(sum, total, parts.o + at * o_ld, parts.state[at], o_ld);
+      for (int64_t segment = s.begin; segment < s.end; segment++) {
+        const int64_t at = part_of(s, row_task, segment) + r;
+        merge_row(sum, total, part_o + at * o_ld, part_state[at], o_ld);
       }
-      finish_row(sum, total.sum, c, o, (rows.i0 + r / group) * q.heads + rows.kv_head * group + r % group);
+      finish_row(sum, total.sum, c, o, place_of(s, q, rows, r));
     }
   });
 }
 
 }  // namespace
 
-void cache_write(const CacheArgs& a, View k, View v, int64_t at, int64_t rows) {
+void cache_write(const CacheArgs& a, const CacheBatch& batch, View k, View v, const int32_t* at) {
+  const int64_t rows = batch.row_starts[batch.sequences];
   parallel_chunks(rows, rows_per_task(2 * a.kv_heads * a.head_dim), [&](int64_t first, int64_t last, int64_t, int) {
+    int64_t s = find_sequence(batch.sequences, first, [&](int64_t i) { return int64_t(batch.row_starts[i]); });
     for (int64_t r = first; r < last; r++) {
-      if (!a.values_only) write_part(a, k, 0, r, at + r);
-      write_part(a, v, parts_of(a) - 1, r, at + r);
+      while (r >= batch.row_starts[s + 1]) s++;
+      const CacheArgs own = cache_of(a, batch, s);
+      const int64_t token = at[s] + r - batch.row_starts[s];
+      if (!a.values_only) write_part(own, k, 0, r, token);
+      write_part(own, v, parts_of(a) - 1, r, token);
     }
   });
 }
 
-void cache_attention(const CacheArgs& a, const CacheQuery& q, MutView o) {
-  if (q.time == 0) return;
+void cache_attention(const CacheArgs& a, const CacheBatch& batch, const CacheQuery& q, MutView o) {
+  if (batch.sequences == 0) return;
   if (q.compute == BF16)
-    run<Half>(a, q, o);
+    run<Half>(a, batch, q, o);
   else
-    run<float>(a, q, o);
+    run<float>(a, batch, q, o);
 }
 
 }  // namespace pollux::POLLUX_NS

@@ -100,14 +100,22 @@ struct CacheArgs {
   View key_norm;                      // ? [C]; this and the rest where values_only
   const float *page_cos, *page_sin;   // ? [pages, C/2]
   const float *slot_cos, *slot_sin;   // ? [page_tokens, C/2]
-  int64_t origin = 0;                 // place in its sequence of the first token of pages[0], a multiple of page_tokens
 };
 
-// Queries over such a cache: query i sees keys first[i] .. last[i] (both non-decreasing; last < first: none, output 0).
+// Sequences side by side: s has pages page_starts[s] .. page_starts[s + 1] of the tables, and rows row_starts[s] .. of k, v,
+// q, o, first and last.
+struct CacheBatch {
+  int64_t sequences;
+  const int32_t *page_starts, *row_starts;  // [sequences + 1]
+};
+
+// Queries over such caches: query i sees keys first[i] .. last[i], counted from its sequence's first page (both
+// non-decreasing in a sequence; last < first: none, output 0).
 struct CacheQuery {
-  View q;                       // [time, H, C], normed and turned
-  const int32_t *first, *last;  // [time]
-  int64_t time, heads;
+  View q;                       // [R, H, C], normed and turned
+  const int32_t *first, *last;  // [R]
+  const int32_t* origins;       // [sequences] place of the first token of the first page, a multiple of page_tokens
+  int64_t heads;
   float scale;
   Dtype compute;
 };
@@ -157,10 +165,10 @@ struct KernelTable {
                              MutView dv);
 
   // ---- key-value cache (attention_cache.cc) ----
-  // Rows [rows, G, C] of k (null where values_only) and v become tokens at, at + 1, ...
-  void (*cache_write)(const CacheArgs& args, View k, View v, int64_t at, int64_t rows);
-  // o [time, H, C]
-  void (*cache_attention)(const CacheArgs& args, const CacheQuery& query, MutView o);
+  // Rows [R, G, C] of k (null where values_only) and v become tokens at[s], at[s] + 1, ... of their sequence's pages.
+  void (*cache_write)(const CacheArgs& args, const CacheBatch& batch, View k, View v, const int32_t* at);
+  // o [R, H, C]
+  void (*cache_attention)(const CacheArgs& args, const CacheBatch& batch, const CacheQuery& query, MutView o);
 
   // ---- norms and rotary embedding (norm.cc, rope.cc) ----
   // y = residual? + x * rstd * w?,  rstd = (mean(x^2) + eps)^(-1/2);  rstd ? [R]

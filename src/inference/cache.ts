@@ -168,10 +168,13 @@ class Pass {
     return {
       add: (own: KeyValues, keyNorm: Parameter) => {
         this.#keyNorms[layer] = keyNorm
-        this.#caches.forEach((cache, sequence) => {
-          const pages = cache.pages(layer)
-          writeKeyValues(pages.view, own, { from: sequence * time, rows: time, at: cache.length - pages.start })
-        })
+        writeKeyValues(
+          own,
+          this.#caches.map((cache) => {
+            const pages = cache.pages(layer)
+            return { pages: pages.view, rows: time, at: cache.length - pages.start }
+          }),
+        )
       },
       attend: (q: Tensor, options) =>
         cachedAttention(

@@ -53,10 +53,13 @@ class RaggedPast implements Past {
     return {
       add: (own: KeyValues, keyNorm: Parameter) => {
         this.#keyNorms[layer] = keyNorm
-        this.#parts.forEach(({ cache, rows: { ids } }, i) => {
-          const pages = cache.pages(layer)
-          writeKeyValues(pages.view, own, { from: this.#starts[i], rows: ids.length, at: cache.length - pages.start })
-        })
+        writeKeyValues(
+          own,
+          this.#parts.map(({ cache, rows: { ids } }) => {
+            const pages = cache.pages(layer)
+            return { pages: pages.view, rows: ids.length, at: cache.length - pages.start }
+          }),
+        )
       },
       attend: (q: Tensor, options) =>
         cachedAttention(q, this.#seen(layer, rows), { ...options, keyNorm: this.#keyNorms[layer] ?? null }),

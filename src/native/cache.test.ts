@@ -65,7 +65,8 @@ function check(test: Case): void {
   for (let at = 0; at < keys; at += pieces) {
     const rows = Math.min(pieces, keys - at)
     const part = (x: NumberArray) => x.subarray(at * kvHeads * C, (at + rows) * kvHeads * C)
-    kernels.cacheWrite(addresses, ...sizes, valuesOnly ? null : part(k), part(v), at, rows)
+    const one = [1, Int32Array.of(0, pages.length), Int32Array.of(0, rows)] as const
+    kernels.cacheWrite(addresses, ...sizes, ...one, valuesOnly ? null : part(k), part(v), Int32Array.of(at))
   }
   const last = Int32Array.from({ length: time }, (_, i) => keys - time + i)
   const first = last.map((i) => Math.max(0, i - window + 1))
@@ -78,7 +79,9 @@ function check(test: Case): void {
     ...([table(slots, Math.cos), table(slots, Math.sin)] as const),
   ] as const
   const norm = valuesOnly ? w : null
-  kernels.cacheAttention(addresses, ...sizes, norm, ...turn, 0, q, first, last, time, heads, 0.3, compute, o)
+  const one = [1, Int32Array.of(0, pages.length), Int32Array.of(0, time)] as const
+  const origin = Int32Array.of(0)
+  kernels.cacheAttention(addresses, ...sizes, ...one, norm, ...turn, origin, q, first, last, heads, 0.3, compute, o)
   for (const page of pages) kernels.release(page)
 
   // the reference has as many queries as keys: all but the last are zeros that see nothing
@@ -148,7 +151,8 @@ it('stores bytes with the scale of the largest number, and zeros as zeros', () =
   const page = kernels.allocate(2 * 32 * 8)
   const addresses = BigUint64Array.of(BigInt(kernels.addressOf(new Uint8Array(page))))
   const k = Float32Array.of(1, -2, 0.5, 0)
-  kernels.cacheWrite(addresses, 32, 1, 4, 'int8', false, k, new Float32Array(4), 3, 1)
+  const one = [1, Int32Array.of(0, 1), Int32Array.of(0, 1)] as const
+  kernels.cacheWrite(addresses, 32, 1, 4, 'int8', false, ...one, k, new Float32Array(4), Int32Array.of(3))
   const bytes = new Int8Array(page)
   expect([...bytes.subarray(12, 16)]).toEqual([64, -127, 32, 0])
   const scales = new Float32Array(page, 2 * 32 * 4)
@@ -163,8 +167,8 @@ it('rows that see no key give 0', () => {
   const o = new Float32Array(16).fill(7)
   const [q, first, last] = [new Float32Array(16).fill(1), Int32Array.of(0, 1), Int32Array.of(-1, 0)]
   kernels.cacheAttention(
-    ...([addresses, 32, 1, 8, 'f32', false, null, null, null, null, null, 0] as const),
-    ...([q, first, last, 2, 1, 1, 'f32', o] as const),
+    ...([addresses, 32, 1, 8, 'f32', false, 1, Int32Array.of(0, 1), Int32Array.of(0, 2)] as const),
+    ...([null, null, null, null, null, Int32Array.of(0), q, first, last, 1, 1, 'f32', o] as const),
   )
   kernels.release(page)
   expect([...o]).toEqual(Array(16).fill(0))

@@ -150,6 +150,7 @@ export interface Kernels extends TokenizerKernels {
 
   /** Address of the first byte, below 2^53: for tables of pages. The memory must outlive its use. */
   addressOf(bytes: Uint8Array): number
+  /** Sequence s has pages pageStarts[s] .. pageStarts[s + 1] of the tables and rows rowStarts[s] .. of the arrays. */
   cacheWrite(
     pages: BigUint64Array,
     pageTokens: number,
@@ -157,10 +158,12 @@ export interface Kernels extends TokenizerKernels {
     headDim: number,
     dtype: CacheDtype,
     valuesOnly: boolean,
+    sequences: number,
+    pageStarts: Int32Array,
+    rowStarts: Int32Array,
     k: MaybeNumbers,
     v: NumberArray,
-    at: number,
-    rows: number,
+    at: Int32Array,
   ): void
   cacheAttention(
     pages: BigUint64Array,
@@ -169,16 +172,18 @@ export interface Kernels extends TokenizerKernels {
     headDim: number,
     dtype: CacheDtype,
     valuesOnly: boolean,
+    sequences: number,
+    pageStarts: Int32Array,
+    rowStarts: Int32Array,
     keyNorm: MaybeNumbers,
     pageCos: MaybeFloats,
     pageSin: MaybeFloats,
     slotCos: MaybeFloats,
     slotSin: MaybeFloats,
-    origin: number,
+    origins: Int32Array,
     q: NumberArray,
     first: Int32Array,
     last: Int32Array,
-    time: number,
     heads: number,
     scale: number,
     compute: Compute,

@@ -8,7 +8,7 @@
 // For inference: nothing is recorded. Shapes: R rows (batch*time), H query heads, G key/value heads, C head width.
 import { type CacheDtype, kernels } from '../native/index.ts'
 import { empty, isRecording, type Parameter, type Tensor } from '../tensor/index.ts'
-import { ShapeError } from '../util/index.ts'
+import { concatIds, ShapeError } from '../util/index.ts'
 import { expectCount, expectNumbers, expectShape } from './check.ts'
 
 /** Tokens a page may hold. */
@@ -42,34 +42,42 @@ export function vectorBytes(dtype: CacheDtype, headDim: number): number {
   return { f32: 4 * headDim, bf16: 2 * headDim, int8: headDim + 4 }[dtype]
 }
 
+/** Rows that become tokens of a sequence: `rows` of them, as tokens `at`, `at + 1`, ... of the pages. */
+export interface WrittenSequence {
+  pages: KeyValuePages
+  rows: number
+  at: number
+}
+
 /**
- * Writes rows `from` .. `from + rows` of k and v as tokens `at`, `at + 1`, ... of the pages.
+ * Writes rows of k and v into the pages of their sequences.
  *
  * @param k f32 or bf16 [R, G*C], normed and turned; not read where values alone are kept
  * @param v [R, G*C]
+ * @param sequences of one layer, whose rows together are the R rows, in order
  */
-export function writeKeyValues(
-  pages: KeyValuePages,
-  { k, v }: { k: Tensor; v: Tensor },
-  { from, rows, at }: { from: number; rows: number; at: number },
-): void {
+export function writeKeyValues({ k, v }: { k: Tensor; v: Tensor }, sequences: readonly WrittenSequence[]): void {
   const op = 'writeKeyValues'
-  const { addresses, pageTokens, kvHeads, headDim, dtype, turn } = pages
-  checkPages(op, pages)
-  const width = kvHeads * headDim
+  if (sequences.length === 0) return
+  const { kvHeads, headDim } = sequences[0].pages
+  const batch = batchOf(
+    op,
+    sequences.map(({ pages }) => pages),
+    sequences.map(({ rows }) => rows),
+  )
   for (const [name, tensor] of [
     ['k', k],
     ['v', v],
   ] as const) {
     expectNumbers(op, name, tensor)
-    expectShape(op, name, tensor, ['R', width])
-    expectCount(op, `rows of ${name}`, tensor.shape[0], from + rows)
+    expectShape(op, name, tensor, [batch.rows, kvHeads * headDim])
   }
-  expectCount(op, 'at', at, 0)
-  expectCount(op, 'tokens that fit the pages', addresses.length * pageTokens, at + rows)
-  const part = (x: Tensor) => x.numbers.subarray(from * width, (from + rows) * width)
-  const sizes = [pageTokens, kvHeads, headDim, dtype] as const
-  kernels.cacheWrite(addresses, ...sizes, turn !== null, turn ? null : part(k), part(v), at, rows)
+  for (const { pages, rows, at } of sequences) {
+    expectCount(op, 'at', at, 0)
+    expectCount(op, 'tokens that fit the pages', pages.addresses.length * pages.pageTokens, at + rows)
+  }
+  const at = Int32Array.from(sequences, (sequence) => sequence.at)
+  kernels.cacheWrite(...batch.head, batch.valuesOnly ? null : k.numbers, v.numbers, at)
 }
 
 /** A sequence of the batch: its pages, and the first and last token that each of its rows (any number) sees. */
@@ -95,36 +103,98 @@ export interface CachedAttentionOptions {
  * @param sequences whose rows together are the rows of q, in order
  * @returns [R, H*C], of the dtype of q
  */
-export function cachedAttention(q: Tensor, sequences: CachedSequence[], options: CachedAttentionOptions): Tensor {
+export function cachedAttention(
+  q: Tensor,
+  sequences: readonly CachedSequence[],
+  options: CachedAttentionOptions,
+): Tensor {
   const op = 'cachedAttention'
   const { heads, scale, keyNorm } = options
   const compute = expectNumbers(op, 'q', q)
   if (isRecording(q)) throw new ShapeError(op, 'must run outside of a tape (it has no gradient)', 'a tape')
   const o = empty(q.shape, { dtype: q.dtype })
-  const total = sequences.reduce((sum, { first }) => sum + first.length, 0)
-  let from = 0
+  if (sequences.length === 0) return o
+  const batch = batchOf(
+    op,
+    sequences.map(({ pages }) => pages),
+    sequences.map(({ first }) => first.length),
+  )
+  const { kvHeads, headDim } = sequences[0].pages
+  expectShape(op, 'q', q, [batch.rows, heads * headDim])
+  if (heads % kvHeads !== 0) throw new ShapeError(op, `heads must be a multiple of kvHeads = ${kvHeads}`, heads)
   for (const { pages, first, last } of sequences) {
-    const { addresses, pageTokens, kvHeads, headDim, dtype, turn, origin } = pages
-    checkPages(op, pages)
-    const time = first.length
-    const width = heads * headDim
-    expectShape(op, 'q', q, [total, width])
-    if (heads % kvHeads !== 0) throw new ShapeError(op, `heads must be a multiple of kvHeads = ${kvHeads}`, heads)
-    checkRange(op, { first, last, time, tokens: addresses.length * pageTokens })
-    if (turn) {
-      if (!keyNorm) throw new ShapeError(op, 'keyNorm must be given where values alone are kept', 'none')
-      expectShape(op, 'keyNorm', keyNorm, [headDim])
-    }
-    const rows = (x: Tensor) => x.numbers.subarray(from * width, (from + time) * width)
-    kernels.cacheAttention(
-      ...([addresses, pageTokens, kvHeads, headDim, dtype, turn !== null] as const),
-      ...([turn && keyNorm ? keyNorm.data : null, turn?.pageCos ?? null, turn?.pageSin ?? null] as const),
-      ...([turn?.slotCos ?? null, turn?.slotSin ?? null, origin] as const),
-      ...([rows(q), first, last, time, heads, scale, compute, rows(o)] as const),
-    )
-    from += time
+    checkRange(op, { first, last, tokens: pages.addresses.length * pages.pageTokens })
   }
+  if (batch.valuesOnly) {
+    if (!keyNorm) throw new ShapeError(op, 'keyNorm must be given where values alone are kept', 'none')
+    expectShape(op, 'keyNorm', keyNorm, [headDim])
+  }
+  kernels.cacheAttention(
+    ...batch.head,
+    ...([batch.valuesOnly && keyNorm ? keyNorm.data : null, ...batch.angles, batch.origins, q.numbers] as const),
+    ...([joined(sequences.map(({ first }) => first)), joined(sequences.map(({ last }) => last))] as const),
+    ...([heads, scale, compute, o.numbers] as const),
+  )
   return o
+}
+
+/** Pages of several sequences as kernels take them: their tables one behind another. */
+function batchOf(op: string, all: readonly KeyValuePages[], rows: readonly number[]) {
+  const { pageTokens, kvHeads, headDim, dtype, turn } = all[0]
+  for (const pages of all) {
+    checkPages(op, pages)
+    const isAlike =
+      pages.pageTokens === pageTokens &&
+      pages.kvHeads === kvHeads &&
+      pages.headDim === headDim &&
+      pages.dtype === dtype &&
+      (pages.turn === null) === (turn === null)
+    if (!isAlike) throw new ShapeError(op, 'pages of all sequences must be of one layer', 'others')
+  }
+  const addresses = joinedPages(all.map((pages) => pages.addresses))
+  const pageStarts = startsOf(all.map((pages) => pages.addresses.length))
+  const rowStarts = startsOf(rows)
+  // tables of angles may be longer than their pages
+  const table = (part: 'pageCos' | 'pageSin'): Float32Array | null =>
+    turn && joinedFloats(all.map((pages) => pages.turn![part].subarray(0, (pages.addresses.length * headDim) / 2)))
+  return {
+    head: [addresses, pageTokens, kvHeads, headDim, dtype, turn !== null, all.length, pageStarts, rowStarts] as const,
+    angles: [table('pageCos'), table('pageSin'), turn?.slotCos ?? null, turn?.slotSin ?? null] as const,
+    origins: Int32Array.from(all, ({ origin }) => origin),
+    valuesOnly: turn !== null,
+    rows: rowStarts[rows.length],
+  }
+}
+
+/** Where each of some lengths begins when they lie one behind another, and where the last ends. */
+function startsOf(lengths: readonly number[]): Int32Array {
+  const starts = new Int32Array(lengths.length + 1)
+  lengths.forEach((length, i) => (starts[i + 1] = starts[i] + length))
+  return starts
+}
+
+function joined(arrays: readonly Int32Array[]): Int32Array {
+  return arrays.length === 1 ? arrays[0] : concatIds(arrays)
+}
+
+function joinedPages(arrays: readonly BigUint64Array[]): BigUint64Array {
+  if (arrays.length === 1) return arrays[0]
+  const starts = startsOf(arrays.map(({ length }) => length))
+  const all = new BigUint64Array(starts[arrays.length])
+  arrays.forEach((array, i) => {
+    all.set(array, starts[i])
+  })
+  return all
+}
+
+function joinedFloats(arrays: readonly Float32Array[]): Float32Array {
+  if (arrays.length === 1) return arrays[0]
+  const starts = startsOf(arrays.map(({ length }) => length))
+  const all = new Float32Array(starts[arrays.length])
+  arrays.forEach((array, i) => {
+    all.set(array, starts[i])
+  })
+  return all
 }
 
 function checkPages(op: string, { addresses, pageTokens, kvHeads, headDim, turn, origin }: KeyValuePages): void {
@@ -143,8 +213,9 @@ function checkPages(op: string, { addresses, pageTokens, kvHeads, headDim, turn,
   }
 }
 
-function checkRange(op: string, range: { first: Int32Array; last: Int32Array; time: number; tokens: number }): void {
-  const { first, last, time, tokens } = range
+function checkRange(op: string, range: { first: Int32Array; last: Int32Array; tokens: number }): void {
+  const { first, last, tokens } = range
+  const time = first.length
   if (last.length !== time) {
     throw new ShapeError(op, `first and last must have as many entries (${time})`, last.length)
   }

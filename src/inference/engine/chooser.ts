@@ -12,15 +12,23 @@ export interface Chosen {
 export class TokenChooser {
   readonly #request: EngineRequest
   readonly #rng: Rng
+  readonly #neverDrawn: readonly number[]
 
-  constructor(request: EngineRequest) {
+  constructor(request: EngineRequest, neverDrawn: readonly number[] = []) {
     this.#request = request
+    this.#neverDrawn = neverDrawn
     this.#rng = new Rng(request.sampling?.seed ?? Math.floor(Math.random() * 2 ** 32))
   }
 
-  /** @param logits [V] of the token after the text so far */
+  /** Whether a token can ever be drawn. */
+  mayDraw(id: number): boolean {
+    return !this.#neverDrawn.includes(id)
+  }
+
+  /** @param logits [V] of the token after the text so far; changed */
   choose(logits: Float32Array): Chosen {
     const { sampling = {}, logprobs } = this.#request
+    for (const id of this.#neverDrawn) logits[id] = -Infinity
     const id = sampleToken(logits, sampling, this.#rng)
     return logprobs ? { id, ...tokenLogprobs(logits, id, logprobs.top) } : { id }
   }

@@ -81,6 +81,12 @@ export class EngineMemory {
     if (!this.tree.has(keys)) this.tree.insert(keys, cache.fork())
   }
 
+  /** Keeps what a sequence has read until it is unpinned. */
+  pin(sequence: Sequence): void {
+    this.keep(sequence)
+    this.tree.pin(sequence.keys(sequence.cache!.length))
+  }
+
   /** Bytes that sequences use and bytes that are kept for later ones alone. */
   stats(running: readonly Sequence[]): { used: number; kept: number; total: number } {
     const used = bytesOf(running.flatMap(({ cache }) => cache ?? []))

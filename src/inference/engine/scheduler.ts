@@ -4,6 +4,7 @@
 // prompts, shared evenly by all that are read, the shortest first in its share: a short prompt is through in one pass
 // however long its neighbours are. Of long prompts only a few are read at a time; a short one may pass one that waits for
 // that, but none may pass one that waits for memory, or it would wait for ever.
+import { concatIds } from '../../util/index.ts'
 import type { EngineMemory } from './memory.ts'
 import type { EngineSettings } from './options.ts'
 import type { PlannedPart } from './runPass.ts'
@@ -12,10 +13,8 @@ import type { Sequence } from './sequence.ts'
 /** Tokens that a writing sequence may have to read at once (known ahead by a grammar) without being a prompt again. */
 const mostAhead = 64
 
-export interface Drafter {
-  /** Tokens that may come after the text so far; at most `limit`. */
-  draft(sequence: Sequence, limit: number): readonly number[]
-}
+/** Guesses what may come after the text so far of one of `writers` that write. */
+export type Drafter = (sequence: Sequence, writers: number) => Int32Array
 
 export class Scheduler {
   waiting: Sequence[] = []
@@ -70,12 +69,10 @@ export class Scheduler {
   }
 
   #parts(drafter: Drafter): PlannedPart[] {
-    const parts: PlannedPart[] = []
-    const reading: Sequence[] = []
-    for (const sequence of this.running) {
-      if (sequence.phase === 'reading' || sequence.pending > mostAhead) reading.push(sequence)
-      else if (!sequence.listener.isFull) parts.push(this.#writing(sequence, drafter))
-    }
+    const isReading = ({ phase, pending }: Sequence): boolean => phase === 'reading' || pending > mostAhead
+    const reading = this.running.filter(isReading)
+    const writing = this.running.filter((sequence) => !isReading(sequence) && !sequence.listener.isFull)
+    const parts = writing.map((sequence) => writingPart(sequence, drafter(sequence, writing.length)))
     reading.sort((a, b) => a.pending - b.pending)
     let left = this.#settings.chunk
     reading.forEach((sequence, i) => {
@@ -86,22 +83,6 @@ export class Scheduler {
       parts.push(part)
     })
     return parts
-  }
-
-  #writing(sequence: Sequence, drafter: Drafter): PlannedPart {
-    const from = sequence.cache!.length
-    const text = sequence.rows(from, sequence.length)
-    const drafts = drafter.draft(sequence, this.#settings.speculate)
-    const ids = new Int32Array(text.ids.length + drafts.length)
-    ids.set(text.ids)
-    ids.set(drafts, text.ids.length)
-    const all = sequence.request.logprobs !== undefined
-    return {
-      sequence,
-      rows: { ...text, ids },
-      wanted: all ? ids.length : 1 + drafts.length,
-      guessed: drafts.length,
-    }
   }
 
   /** The sequence that came last gives its pages up and waits again; null where there is but one. */
@@ -116,12 +97,18 @@ export class Scheduler {
   }
 }
 
+/** What is known of a text and not read, and guesses of what follows. */
+function writingPart(sequence: Sequence, drafts: Int32Array): PlannedPart {
+  const text = sequence.rows(sequence.cache!.length, sequence.length)
+  const rows = drafts.length > 0 ? { ids: concatIds([text.ids, drafts]) } : text
+  return { sequence, rows, wanted: 1 + drafts.length, guessed: drafts.length }
+}
+
 /** The next rows of a prompt, `share` of them or more where a picture would be cut. */
 function readingPart(sequence: Sequence, share: number): PlannedPart {
   const from = sequence.cache!.length
   const end = sequence.cutAfter(Math.min(from + share, sequence.length))
   const rows = sequence.rows(from, end)
-  const writes = sequence.kind === 'write' && sequence.request.maxTokens > 0
-  const wanted = sequence.wantsAllRows ? rows.ids.length : writes && end === sequence.length ? 1 : 0
+  const wanted = sequence.wantsAllRows ? rows.ids.length : sequence.writes && end === sequence.length ? 1 : 0
   return { sequence, rows, wanted, guessed: 0 }
 }

@@ -13,6 +13,7 @@ import type { KvCache } from '../cache.ts'
 import type { EngineEvent, EngineRequest, TokenLogprob } from '../engineTypes.ts'
 import { chunkEnd, cutBefore, type Prompt, promptPart } from '../prompt.ts'
 import { prefixKeys } from './prefixKeys.ts'
+import type { Writer } from './writer.ts'
 
 /** What comes of a sequence, told to whoever asked for it. */
 export interface SequenceListener {
@@ -44,6 +45,8 @@ export class Sequence {
   /** Sum of hidden states, of a sequence to be embedded. */
   readonly hiddenSum: Float64Array
   readonly times = { submitted: performance.now(), admitted: 0, firstToken: 0 }
+  /** Null where nothing is to be written. */
+  writer: Writer | null = null
   /** Ids written and reported. */
   written = 0
   #ids: Int32Array
@@ -90,6 +93,11 @@ export class Sequence {
   /** Whether logits (or hidden states) of every row of the prompt are wanted, so that nothing of it can be skipped. */
   get wantsAllRows(): boolean {
     return this.kind === 'embed' || this.request.logprobs?.prompt === true
+  }
+
+  /** Whether tokens are to be drawn. */
+  get writes(): boolean {
+    return this.kind === 'write' && this.request.maxTokens > 0
   }
 
   /** Whether its pages may serve others. */

@@ -1,0 +1,31 @@
+// What a sequence writes with: how it draws its tokens, and how it guesses ahead.
+import { Decoder, type Model } from '../../model/index.ts'
+import type { EngineRequest } from '../engineTypes.ts'
+import { TokenChooser } from './chooser.ts'
+import { PromptLookup } from './lookup.ts'
+
+export interface Writer {
+  chooser: TokenChooser
+  lookup: PromptLookup
+}
+
+/** Makes writers for a model. */
+export class WriterFactory {
+  /** Placeholders of media, which stand for features that a drawn token has not. */
+  readonly neverDrawn: readonly number[]
+
+  constructor(model: Model) {
+    this.neverDrawn = placeholderIds(model)
+  }
+
+  /** @throws PolluxError for sampling that cannot be */
+  create(request: EngineRequest): Writer {
+    return { chooser: new TokenChooser(request, this.neverDrawn), lookup: new PromptLookup(request.prompt.ids.length) }
+  }
+}
+
+function placeholderIds(model: Model): number[] {
+  if (model instanceof Decoder) return []
+  const { image_token_id, video_token_id, audio_token_id } = model.config
+  return [image_token_id, video_token_id, audio_token_id].filter((id) => id !== null)
+}
