@@ -1,7 +1,8 @@
 // How a sequence draws its tokens: with its own source of randomness, so that same seed means same text whatever else runs.
-import { Rng } from '../../util/index.ts'
 import type { EngineRequest, TokenLogprob } from '../engineTypes.ts'
-import { sampleToken } from '../sampling.ts'
+import { tokenLogprobs } from '../logprobs.ts'
+import { TokenSampler } from '../tokenSampler.ts'
+import { matcherOf, type TokenMatcher } from './matcher.ts'
 
 export interface Chosen {
   id: number
@@ -10,14 +11,26 @@ export interface Chosen {
 }
 
 export class TokenChooser {
-  readonly #request: EngineRequest
-  readonly #rng: Rng
+  readonly #sampler: TokenSampler
+  /** How many alternatives are told; null: nothing is. */
+  readonly #top: number | null
   readonly #neverDrawn: readonly number[]
+  readonly #matcher: TokenMatcher | null
 
-  constructor(request: EngineRequest, neverDrawn: readonly number[] = []) {
-    this.#request = request
+  /**
+   * @param neverDrawn ids that stand for what no draw can bring
+   * @throws PolluxError for sampling out of range, or a grammar that is not known
+   */
+  constructor(request: EngineRequest, vocab: number, neverDrawn: readonly number[] = []) {
+    this.#sampler = new TokenSampler(request.sampling ?? {}, vocab, request.prompt.ids)
+    this.#top = request.logprobs ? request.logprobs.top : null
     this.#neverDrawn = neverDrawn
-    this.#rng = new Rng(request.sampling?.seed ?? Math.floor(Math.random() * 2 ** 32))
+    this.#matcher = request.grammar ? matcherOf(request.grammar, vocab) : null
+  }
+
+  /** Whether the grammar has nothing more to come. */
+  get isComplete(): boolean {
+    return this.#matcher?.isComplete ?? false
   }
 
   /** Whether a token can ever be drawn. */
@@ -27,32 +40,10 @@ export class TokenChooser {
 
   /** @param logits [V] of the token after the text so far; changed */
   choose(logits: Float32Array): Chosen {
-    const { sampling = {}, logprobs } = this.#request
     for (const id of this.#neverDrawn) logits[id] = -Infinity
-    const id = sampleToken(logits, sampling, this.#rng)
-    return logprobs ? { id, ...tokenLogprobs(logits, id, logprobs.top) } : { id }
+    const id = this.#sampler.next(logits, this.#matcher?.mask())
+    this.#sampler.observe(id)
+    this.#matcher?.accept(id)
+    return this.#top === null ? { id } : { id, ...tokenLogprobs(logits, id, this.#top) }
   }
-}
-
-/** The log-probability of a token and of the `count` likeliest. */
-export function tokenLogprobs(
-  logits: Float32Array,
-  id: number,
-  count: number,
-): { logprob: number; top: TokenLogprob[] } {
-  let largest = -Infinity
-  for (const logit of logits) if (logit > largest) largest = logit
-  let sum = 0
-  for (const logit of logits) sum += Math.exp(logit - largest)
-  const norm = largest + Math.log(sum)
-  const top: TokenLogprob[] = []
-  for (let other = 0; count > 0 && other < logits.length; other++) {
-    const logprob = logits[other] - norm
-    if (top.length === count && logprob <= top[count - 1].logprob) continue
-    let at = top.length
-    while (at > 0 && top[at - 1].logprob < logprob) at--
-    top.splice(at, 0, { id: other, logprob })
-    if (top.length > count) top.pop()
-  }
-  return { logprob: logits[id] - norm, top }
 }

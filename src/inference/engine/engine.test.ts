@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { Decoder, parseConfig, preset } from '../../model/index.ts'
 import { Rng } from '../../util/index.ts'
 import type { Engine, EngineEvent, EngineRequest } from '../engineTypes.ts'
-import { generatePlainly } from '../generate.ts'
+import { generatePlainly, lastLogits } from '../generate.ts'
 import { createEngine } from './engine.ts'
 import type { EngineOptions } from './options.ts'
 
@@ -89,6 +89,76 @@ describe('texts', () => {
     const many = await Promise.all([3, 5, 9].map((seed) => collect(engine.generate(request(seed)))))
     expect(tokensOf(many[1])).toEqual(one)
     expect(tokensOf(many[0])).not.toEqual(one)
+  })
+})
+
+describe('what is told beside the text', () => {
+  test('log-probabilities are those of a pass over the whole text, of the prompt too', async () => {
+    const engine = newEngine({ chunk: 16 })
+    const prompt = ids(50)
+    await collect(engine.generate(greedy(prompt, 4)))
+    const events = await collect(engine.generate({ ...greedy(prompt, 4), logprobs: { top: 3, prompt: true } }))
+    const text = [...prompt, ...tokensOf(events)]
+    const logprobs = [
+      ...finishOf(events).promptLogprobs!,
+      ...events.flatMap((event) => (event.type === 'token' ? [{ id: event.id, logprob: event.logprob! }] : [])),
+    ]
+    expect(logprobs.map(({ id }) => id)).toEqual(text.slice(1))
+    logprobs.forEach(({ id, logprob }, i) => {
+      const logits = lastLogits(model, text.slice(0, i + 1), 'f32')
+      const norm = Math.log(logits.reduce((sum, x) => sum + Math.exp(x), 0))
+      expect(logprob).toBeCloseTo(logits[id] - norm, 4)
+    })
+    const first = events.find((event) => event.type === 'token')!
+    expect(first.top).toHaveLength(3)
+    expect(first.top![0]).toEqual({ id: first.id, logprob: first.logprob })
+  })
+
+  test('a grammar of ranges gives one token of each and stops', async () => {
+    const engine = newEngine()
+    const ranges = [
+      [5, 6],
+      [40, 80],
+      [100, 101],
+    ] as const
+    const events = await collect(engine.generate({ ...greedy(ids(9), 50), grammar: { kind: 'ranges', ranges } }))
+    const text = tokensOf(events)
+    expect([text[0], text[2], text.length, finishOf(events).reason]).toEqual([5, 100, 3, 'stop'])
+    expect(text[1] >= 40 && text[1] < 80).toBe(true)
+  })
+
+  test('embeddings have length 1 and do not know each other; a pinned prefix stays, and is found', async () => {
+    const engine = newEngine({ chunk: 16 })
+    const prompts = [{ ids: ids(40) }, { ids: ids(9, 5) }]
+    const both = await engine.embed(prompts)
+    expect([await engine.embed([prompts[1]])][0][0]).toEqual(both[1])
+    for (const each of both) expect(Math.hypot(...each)).toBeCloseTo(1, 5)
+    const { id, tokens } = await engine.pin({ ids: ids(100) })
+    expect(tokens).toBe(100)
+    const events = await collect(engine.generate(greedy(Int32Array.from([...ids(100), 4, 5]), 2)))
+    expect(finishOf(events).usage.cachedTokens).toBe(100)
+    expect((await engine.stats()).prefix.pinned).toBe(1)
+    await engine.unpin(id)
+    expect((await engine.stats()).prefix.pinned).toBe(0)
+  })
+
+  test('a prompt that the model refuses fails alone', async () => {
+    const engine = newEngine()
+    const wrong = {
+      ...greedy(ids(5), 3),
+      prompt: { ids: ids(5), sounds: [{ start: 1, count: 9, features: new Float32Array(9) }] },
+    }
+    const results = await Promise.allSettled([wrong, greedy(ids(7), 3)].map((each) => collect(engine.generate(each))))
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled'])
+  })
+
+  test('guesses are made and some are right where a text repeats itself', async () => {
+    const engine = newEngine()
+    const prompt = Int32Array.from({ length: 60 }, (_, i) => i % 5)
+    const text = tokensOf(await collect(engine.generate(greedy(prompt, 150))))
+    expect(text).toEqual(await alone(prompt, 150))
+    const { drafted, accepted } = (await engine.stats()).tokens
+    expect([drafted > 0, accepted >= 0]).toEqual([true, true])
   })
 })
 

@@ -1,7 +1,7 @@
 // How sequences get on: what a pass has brought becomes read prompts, kept prefixes, drawn tokens and answers that end.
 import { PolluxError } from '../../util/index.ts'
 import type { EngineEvent } from '../engineTypes.ts'
-import { tokenLogprobs } from './chooser.ts'
+import { tokenLogprobs } from '../logprobs.ts'
 import type { EngineMemory } from './memory.ts'
 import type { EngineSettings } from './options.ts'
 import { logitRows, type PartOutput, type PlannedPart } from './runPass.ts'
@@ -139,7 +139,10 @@ export class Progress {
     sequence.written++
     this.tokens.output++
     sequence.listener.onEvent({ type: 'token', id, ...(logprob === undefined ? {} : { logprob, top }) })
-    if (sequence.written >= request.maxTokens || sequence.length > this.#contextTokens) this.#finish(sequence, 'length')
+    if (sequence.writer!.chooser.isComplete) this.#finish(sequence, 'stop')
+    else if (sequence.written >= request.maxTokens || sequence.length > this.#contextTokens) {
+      this.#finish(sequence, 'length')
+    }
     return id
   }
 

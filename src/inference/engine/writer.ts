@@ -12,15 +12,18 @@ export interface Writer {
 /** Makes writers for a model. */
 export class WriterFactory {
   /** Placeholders of media, which stand for features that a drawn token has not. */
-  readonly neverDrawn: readonly number[]
+  readonly #neverDrawn: readonly number[]
+  readonly #vocab: number
 
   constructor(model: Model) {
-    this.neverDrawn = placeholderIds(model)
+    this.#neverDrawn = placeholderIds(model)
+    this.#vocab = model.textConfig.vocab_size
   }
 
   /** @throws PolluxError for sampling that cannot be */
   create(request: EngineRequest): Writer {
-    return { chooser: new TokenChooser(request, this.neverDrawn), lookup: new PromptLookup(request.prompt.ids.length) }
+    const { length } = request.prompt.ids
+    return { chooser: new TokenChooser(request, this.#vocab, this.#neverDrawn), lookup: new PromptLookup(length) }
   }
 }
 
