@@ -63,10 +63,11 @@ test('finds what a list of all checkpoints finds, whatever is inserted and evict
   const text = (): Float64Array => Float64Array.from({ length: 1 + rng.integer(9) }, () => rng.integer(3))
   for (let round = 0; round < 600; round++) {
     const own = text()
-    if (rng.uniform() < 0.5) {
+    const dice = rng.uniform()
+    if (dice < 0.5) {
       tree.insert(own, cacheOf(own.length))
       known.set(own.join(), round)
-    } else if (rng.uniform() < 0.5) {
+    } else if (dice < 0.75) {
       const oldest = [...known].sort((a, b) => a[1] - b[1])[0]
       expect(tree.evict()).toBe(oldest !== undefined)
       if (oldest) known.delete(oldest[0])
