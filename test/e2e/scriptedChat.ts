@@ -60,7 +60,8 @@ export class ScriptedChat implements ChatService {
       }
       const calls = events.some(({ type }) => type === 'call')
       const prompt = promptUsage(request)
-      const usage = { prompt, cached: request.turns.length > 1 ? 12 : 0, answer: words, thoughts: 0, images: 0 }
+      const half = Math.floor(Object.values(prompt).reduce((sum, count) => sum + count, 0) / 2)
+      const usage = { prompt, cached: request.turns.length > 1 ? half : 0, answer: words, thoughts: 0, images: 0 }
       ended = true
       yield { type: 'finish', reason: calls ? 'calls' : 'stop', usage, times: { queue: 0, prefill: 1, decode: words } }
     } finally {

@@ -19,7 +19,7 @@ if (chromium === undefined) {
 /** A run folder as training leaves it. */
 function writeTestRun(folder: string, name: string, steps: number, finished: boolean): void {
   mkdirSync(join(folder, name), { recursive: true })
-  const lines = Array.from({ length: steps }, (_, i) => metricsLine(i + 1, steps))
+  const lines = Array.from({ length: steps }, (_, i) => metricsLine(i + 1, steps, finished ? 1.2 : 1))
   writeFileSync(join(folder, name, 'metrics.jsonl'), lines.join(''))
   const outcome = { step: steps, tokens: 2048 * steps, seconds: steps, lossBitsPerByte: 1.3, tokensPerSecond: 2048 }
   const record = {
@@ -30,9 +30,9 @@ function writeTestRun(folder: string, name: string, steps: number, finished: boo
   writeFileSync(join(folder, name, 'run.json'), JSON.stringify(record))
 }
 
-function metricsLine(step: number, steps: number): string {
+function metricsLine(step: number, steps: number, end = 1): string {
   const wobble = Math.sin(step * 12.9898) * 0.06
-  const loss = 1.2 + 3.4 * Math.exp(-step / 30) + wobble
+  const loss = end + 3.4 * Math.exp(-step / (30 * end)) + wobble
   const load = Array.from({ length: 6 }, (_, l) =>
     Array.from({ length: 16 }, (_, e) => Math.round(256 * (1 + Math.exp(-step / 40) * Math.sin(3 * e + l)))),
   )
