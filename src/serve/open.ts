@@ -9,7 +9,9 @@ import { FileStore, type FileStoreOptions } from './fileStore.ts'
 import { type Log, openLog } from './log.ts'
 import { ServeMetrics } from './metrics.ts'
 import { observed } from './observed.ts'
+import { checkOrigin } from './origin.ts'
 import { gemini } from './protocols/gemini/index.ts'
+import { LiveTokens, liveServer } from './protocols/gemini/live.ts'
 import { openai } from './protocols/openai/index.ts'
 import { RateLimits, type RateLimitOptions } from './rateLimits.ts'
 import { type RunningServer, startServer } from './server.ts'
@@ -61,19 +63,26 @@ export async function openServer(options: OpenServerOptions): Promise<OpenedServ
     chat: observed(chat, { metrics, rates }),
     files: new FileStore({ folder: join(folder, 'files'), ...options.files }),
     batches: new Batches(),
-    ...{ metrics, log, engine },
+    ...{ metrics, log, engine, liveTokens: new LiveTokens() },
     limits: { ...defaultLimits, ...options.limits },
   }
   const isLoopback = /^(127\.|localhost$|::1$)/.test(host)
   const origins = { allowed: options.cors ?? [], loopbackHost: isLoopback && keys.isOpen }
   const app = new App(deps, { protocols: { gemini, openai }, studio: options.studio, keys, rates, origins, version })
-  const running = await startServer(app, { host, port: options.port })
+  const live = liveServer({
+    ...{ deps, keys, rates, tokens: deps.liveTokens },
+    checkOrigin: (request) => {
+      checkOrigin(request, origins)
+    },
+  })
+  const running = await startServer(app, { host, port: options.port, upgrade: live.upgrade })
   return {
     ...running,
     app,
     deps,
     async close(seconds) {
       deps.batches.close()
+      live.close()
       await running.close(seconds)
       await deps.files.close()
     },

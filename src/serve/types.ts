@@ -7,6 +7,7 @@ import type { ChatService } from './chat.ts'
 import type { FileStore } from './fileStore.ts'
 import type { Log } from './log.ts'
 import type { ServeMetrics } from './metrics.ts'
+import type { LiveTokens } from './protocols/gemini/live.ts'
 import type { ServeError } from './serveError.ts'
 
 /** Bounds that a server keeps. */
@@ -32,6 +33,8 @@ export interface ServeDeps {
   metrics: ServeMetrics
   log: Log
   limits: ServeLimits
+  /** Tokens for Live sessions. */
+  liveTokens: LiveTokens
   /** For dashboards; protocols ask `chat`. */
   engine?: Pick<Engine, 'stats'>
 }

@@ -1,10 +1,11 @@
 // Routes of the Gemini API. Google writes methods behind a colon (models/x:generateContent), so the last segment is taken apart
 // here.
-import { ServeError } from '../../serveError.ts'
+import { invalid, ServeError } from '../../serveError.ts'
 import type { ServeApp, ServeContext, ServeDeps } from '../../types.ts'
 import { cancelBatch, createBatch, deleteBatch, getBatch, listBatches } from './batches.ts'
 import { CacheStore } from './caches.ts'
 import { deleteFile, downloadFile, getFile, listFiles, upload } from './files.ts'
+import { Fields } from './fields.ts'
 import { type GeminiDeps, generateContent, readBody, streamGenerateContent } from './generate.ts'
 import { batchEmbedContents, countTokens, embedContent, getModel, listModels } from './models.ts'
 
@@ -57,6 +58,14 @@ export function geminiRoutes(app: ServeApp, serveDeps: ServeDeps): void {
     if (method === 'cancel') return cancelBatch(c, deps, id)
     if (method === 'delete') return deleteBatch(c, deps, id)
     throw new ServeError('notFound', `Batches have no method ${method.slice(0, 40)}.`)
+  })
+
+  app.post('/auth_tokens', async (c) => {
+    const fields = new Fields(await readBody(c, deps))
+    const until = fields.string('expireTime')
+    const seconds = until === undefined ? undefined : (Date.parse(until) - Date.now()) / 1000
+    if (seconds !== undefined && !(seconds > 0)) throw invalid('expire_time', 'expire_time must be a time to come.')
+    return c.json({ name: deps.liveTokens.create(c.env.scope.key, { uses: fields.int('uses', 1) ?? 1, seconds }) })
   })
 
   app.all('*', (c) => {
