@@ -174,7 +174,8 @@ class Rendering {
         writeResult(this.#writer, this.#parts.tokens, part.name, part.response)
       }
     }
-    this.#writer.cut()
+    // a base model learnt a line's end as part of its last word
+    if (this.#isGemma) this.#writer.cut()
   }
 
   /** Leaves the prompt where the model is to go on: in a turn of its own that is open already, or a new one. */
