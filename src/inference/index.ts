@@ -18,6 +18,12 @@ export type { EngineOptions } from './engine/options.ts'
 export type { EngineSource } from './engine/wire.ts'
 export { EngineClosedError, EngineFailedError, EngineFullError } from './engine/errors.ts'
 
+// ---- grammars: what an output must match ----
+export { type CompiledGrammar, compileGrammar, GrammarCache, type GrammarOptions } from './grammar/compile.ts'
+export { type Forced, forcedTokens, type GrammarMatcher } from './grammar/matcher.ts'
+export { GrammarVocabulary, type VocabularySource } from './grammar/vocabulary.ts'
+export { normaliseSchema } from './grammar/schema/normalise.ts'
+
 // ---- what an engine is asked and answers ----
 export type {
   Engine,
