@@ -36,3 +36,6 @@ export {
   type AttentionInputs,
   type AttentionShape,
 } from './reference/attention.ts'
+
+// ---- schemas ----
+export { FORMAT_CHECKS, type JsonSchema, randomSchema, type SchemaCase } from './randomSchema.ts'
