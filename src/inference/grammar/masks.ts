@@ -100,7 +100,7 @@ export class StateMasks {
     const { size, stopIds } = this.#terms.vocabulary
     const mask = new Uint32Array((size + 31) >> 5)
     if (state.places.some(({ kind }) => kind === 'free')) fillOnes(mask, size)
-    else for (const place of state.places) if (place.kind === 'term') this.#addTerm(place, mask)
+    else for (const [term, places] of byTerm(state)) this.#addTerm(term, places, mask)
     for (const id of stopIds) {
       if (state.accepts) mask[id >> 5] |= 1 << (id & 31)
       else mask[id >> 5] &= ~(1 << (id & 31))
@@ -109,12 +109,12 @@ export class StateMasks {
     return mask
   }
 
-  #addTerm({ term, rest }: Extract<Place, { kind: 'term' }>, mask: Uint32Array): void {
+  #addTerm(term: Term, places: readonly Place[], mask: Uint32Array): void {
     const { bits, ids, exits } = this.#terms.of(term)
     if (bits) for (let word = 0; word < mask.length; word++) mask[word] |= bits[word]
     if (ids) for (const id of ids) mask[id >> 5] |= 1 << (id & 31)
     if (exits.length === 0) return
-    const after = this.#states.beginnings(rest)
+    const after = this.#states.afterTerms(places)
     if (after.places.every(({ kind }) => kind === 'token')) return
     for (const node of exits) this.#addBelow(node, after, mask)
   }
@@ -135,6 +135,18 @@ export class StateMasks {
       node++
     }
   }
+}
+
+/** The places of a state that read the same term. */
+function byTerm(state: State): Map<Term, Place[]> {
+  const groups = new Map<Term, Place[]>()
+  for (const place of state.places) {
+    if (place.kind !== 'term') continue
+    const group = groups.get(place.term)
+    if (group) group.push(place)
+    else groups.set(place.term, [place])
+  }
+  return groups
 }
 
 function fillOnes(mask: Uint32Array, size: number): void {

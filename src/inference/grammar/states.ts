@@ -32,7 +32,7 @@ export interface State {
 }
 
 /** Places of one state; an ambiguous grammar may ask for more. */
-const MOST_PLACES = 512
+const MOST_PLACES = 2048
 const MOST_REMEMBERED = 50_000
 
 let nextId = 1
@@ -163,6 +163,14 @@ export class States {
       accepts ||= after.accepts
     }
     return (state.next[byte] = this.#state(places, accepts))
+  }
+
+  /** Where reading may go on when any of several places has come to the end of its term. */
+  afterTerms(places: readonly Place[]): State {
+    if (places.length === 1) return this.beginnings(places[0].rest)
+    const after = new Set<Place>()
+    for (const { rest } of places) for (const place of this.beginnings(rest).places) after.add(place)
+    return this.#state(after, false)
   }
 
   /** The state after a special token. */

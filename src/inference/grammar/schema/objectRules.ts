@@ -14,7 +14,7 @@ interface Property {
   isRequired: boolean
 }
 
-const MOST_PROPERTIES = 2000
+const MOST_PROPERTIES = 1000
 const MOST_COUNTED = 128
 
 export class ObjectRules {
