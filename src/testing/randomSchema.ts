@@ -110,7 +110,11 @@ function integerCase(rng: Rng): SchemaCase {
   if (multipleOf > 1) schema.multipleOf = multipleOf
   const from = (low ?? (high ?? 0) - 40) + 1
   const to = (high ?? from + 40) - 1
-  return { schema, value: (r) => Math.floor((from + r.integer(to - from + 1)) / multipleOf) * multipleOf || 0 }
+  const multiple = (x: number): number => {
+    const up = Math.ceil(x / multipleOf) * multipleOf
+    return (up <= to ? up : up - multipleOf) || 0
+  }
+  return { schema, value: (r) => multiple(from + r.integer(to - from + 1)) }
 }
 
 function numberCase(rng: Rng): SchemaCase {
@@ -118,7 +122,8 @@ function numberCase(rng: Rng): SchemaCase {
   const high = low + 1 + Math.round(rng.uniform() * 5000) / 10 ** rng.integer(3)
   const isFree = rng.integer(3) === 0
   const schema: JsonSchema = isFree ? { type: 'number' } : { type: 'number', minimum: low, exclusiveMaximum: high }
-  const round = (x: number): number => Math.min(Math.max(Math.round(x * 1000) / 1000, low), high - 0.5)
+  // few digits: between open limits, long fractions are not written
+  const round = (x: number): number => Math.round(Math.min(Math.max(x, low), high - 0.5) * 1000) / 1000
   return {
     schema,
     value: (r) => (isFree ? pick(r, [0, 1.5, -2e-9, 1e21, 123456789, -0.25]) : round(low + r.uniform() * (high - low))),

@@ -8,9 +8,10 @@ const DAY = [
 ]
 const DATE = `(?:${DAY.join('|')})`
 const TIME = '(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:\\.\\d{1,9})?(?:Z|[+-](?:[01]\\d|2[0-3]):[0-5]\\d)'
-const LABEL = '[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,30}[a-zA-Z0-9])?'
+// every byte leads to one state: a label is told from its end by the byte after it
+const LABEL = '[a-zA-Z0-9]{1,30}(?:-[a-zA-Z0-9]{1,30})?'
 const HOST = `${LABEL}(?:\\.${LABEL}){0,5}`
-const ATOM = "[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]{1,20}"
+const ATOM = "[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]{1,30}"
 const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)'
 const PATH = "(?:[a-zA-Z0-9._~!$&'()*+,;=:@-]|%[0-9a-fA-F]{2})"
 

@@ -96,6 +96,37 @@ describe('a matcher', () => {
   })
 })
 
+test('tokens longer than counts are followed at once are judged to their last byte', () => {
+  const long = [20, 24, 25, 30, 40, 100].map((length) => 'a'.repeat(length))
+  const words = [
+    ...long,
+    ...long.map((text) => `${text}"`),
+    `${'a'.repeat(29)}",`,
+    `${'a'.repeat(12)}b${'a'.repeat(20)}`,
+  ]
+  const wide = new GrammarVocabulary({
+    tokens: [
+      ...Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte)),
+      undefined,
+      ...words.map((text) => Buffer.from(text)),
+    ],
+    stopIds: [256],
+  })
+  const schema = { type: 'array', items: { type: 'string', minLength: 25, maxLength: 30 }, maxItems: 2 }
+  const matcher = compileGrammar(json(schema), wide).matcher()
+  for (const byte of Buffer.from('["')) matcher.accept(byte)
+  for (let count = 0; count <= 30; count++) {
+    const mask = matcher.mask()
+    words.forEach((text, i) => {
+      const id = 257 + i
+      const letters = text.replace(/",?$/, '').length + count
+      const isRight = letters <= 30 && (!text.includes('"') || letters >= 25)
+      expect(((mask[id >> 5] >>> (id & 31)) & 1) === 1, `${text} after ${count}`).toBe(isRight)
+    })
+    if (count < 30) matcher.accept(97)
+  }
+})
+
 describe('specs', () => {
   test('sequence and either join grammars with special tokens', () => {
     const call: GrammarSpec = {

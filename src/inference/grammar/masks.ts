@@ -15,7 +15,15 @@ interface Inside {
   ids: Int32Array | undefined
   /** Nodes after which it may have ended, and that longer tokens go through. */
   exits: Int32Array
+  /** Nodes where the walk was broken off with tokens below. */
+  deep: Int32Array
 }
+
+/**
+ * Bytes of a token that a term with counts is followed for; the few longer tokens are read anew every time. Else the longest
+ * token (a hundred blanks) would decide how soon counts matter.
+ */
+const SHORT = 24
 
 /** Bytes of masks to keep, of terms and of states each. */
 const MOST_KEPT = 64 << 20
@@ -23,7 +31,8 @@ const MOST_KEPT = 64 << 20
 /** What all grammars over one vocabulary know together. */
 export class TermMasks {
   readonly vocabulary: GrammarVocabulary
-  #known = new WeakMap<Term, Inside>()
+  /** Of whole walks, and of those broken off. */
+  #known = [new WeakMap<Term, Inside>(), new WeakMap<Term, Inside>()]
   #bytes = 0
   readonly #way: Term[] = []
 
@@ -33,25 +42,28 @@ export class TermMasks {
 
   of(term: Term): Inside {
     const { terms, longest } = this.vocabulary
-    const cut = terms.cut(term, longest)
-    let inside = this.#known.get(cut)
+    const most = term.countless ? longest : Math.min(longest, SHORT)
+    const cut = terms.cut(term, most)
+    const at = most === longest ? 0 : 1
+    let inside = this.#known[at].get(cut)
     if (!inside) {
-      inside = this.#walk(cut)
-      this.#bytes += (inside.bits?.byteLength ?? 0) + (inside.ids?.byteLength ?? 0) + inside.exits.byteLength + 100
+      inside = this.#walk(cut, most)
+      const { bits, ids, exits, deep } = inside
+      this.#bytes += (bits?.byteLength ?? 0) + (ids?.byteLength ?? 0) + exits.byteLength + deep.byteLength + 100
       if (this.#bytes > MOST_KEPT) {
-        this.#known = new WeakMap()
+        this.#known = [new WeakMap(), new WeakMap()]
         this.#bytes = 0
       }
-      this.#known.set(cut, inside)
+      this.#known[at].set(cut, inside)
     }
     return inside
   }
 
-  #walk(term: Term): Inside {
+  #walk(term: Term, most: number): Inside {
     const { terms, byte, depth, end, firstId, ids, size } = this.vocabulary
     const way = this.#way
     way[0] = term
-    const [found, exits]: [number[], number[]] = [[], []]
+    const [found, exits, deep]: [number[], number[], number[]] = [[], [], []]
     for (let node = 1; node < byte.length;) {
       const before = way[depth[node] - 1]
       const after = (before.row ?? terms.row(before))[byte[node]]
@@ -60,7 +72,13 @@ export class TermMasks {
         continue
       }
       for (let i = firstId[node]; i < firstId[node + 1]; i++) found.push(ids[i])
-      if (after.nullable && end[node] > node + 1) exits.push(node)
+      const isInner = end[node] > node + 1
+      if (isInner && depth[node] === most) {
+        deep.push(node)
+        node = end[node]
+        continue
+      }
+      if (after.nullable && isInner) exits.push(node)
       way[depth[node]] = after
       node = after === EMPTY ? end[node] : node + 1
     }
@@ -68,7 +86,12 @@ export class TermMasks {
     const isFew = found.length < size / 32
     const bits = isFew ? undefined : new Uint32Array((size + 31) >> 5)
     if (bits) for (const id of found) bits[id >> 5] |= 1 << (id & 31)
-    return { bits, ids: isFew ? Int32Array.from(found) : undefined, exits: Int32Array.from(exits) }
+    return {
+      bits,
+      ids: isFew ? Int32Array.from(found) : undefined,
+      exits: Int32Array.from(exits),
+      deep: Int32Array.from(deep),
+    }
   }
 }
 
@@ -100,7 +123,7 @@ export class StateMasks {
     const { size, stopIds } = this.#terms.vocabulary
     const mask = new Uint32Array((size + 31) >> 5)
     if (state.places.some(({ kind }) => kind === 'free')) fillOnes(mask, size)
-    else for (const [term, places] of byTerm(state)) this.#addTerm(term, places, mask)
+    else this.#addTerms(state, mask)
     for (const id of stopIds) {
       if (state.accepts) mask[id >> 5] |= 1 << (id & 31)
       else mask[id >> 5] &= ~(1 << (id & 31))
@@ -109,8 +132,24 @@ export class StateMasks {
     return mask
   }
 
-  #addTerm(term: Term, places: readonly Place[], mask: Uint32Array): void {
-    const { bits, ids, exits } = this.#terms.of(term)
+  #addTerms(state: State, mask: Uint32Array): void {
+    const deep = new Set<number>()
+    for (const [term, places] of byTerm(state)) {
+      const inside = this.#terms.of(term)
+      this.#addTerm(inside, places, mask)
+      for (const node of inside.deep) deep.add(node)
+    }
+    const { tokens, ids, firstId, depth } = this.#terms.vocabulary
+    for (const node of deep) {
+      // the first token below spells the way to the node
+      const bytes = tokens[ids[firstId[node]]]!
+      let at = state
+      for (let i = 0; i < depth[node]; i++) at = this.#states.step(at, bytes[i])
+      if (at !== this.#states.dead) this.#addBelow(node, at, mask)
+    }
+  }
+
+  #addTerm({ bits, ids, exits }: Inside, places: readonly Place[], mask: Uint32Array): void {
     if (bits) for (let word = 0; word < mask.length; word++) mask[word] |= bits[word]
     if (ids) for (const id of ids) mask[id >> 5] |= 1 << (id & 31)
     if (exits.length === 0) return

@@ -18,6 +18,8 @@ export interface NumberLimits {
 
 /** Digits of a whole number without limits. */
 const WHOLE_DIGITS = 18
+/** Digits after the point where rounding cannot cross a limit. */
+const FRACTION_DIGITS = 20
 /** Digits that a float64 keeps. */
 const SURE_DIGITS = 15
 const LARGEST_DIVISOR = 1_000_000
@@ -33,7 +35,7 @@ export function numberTerm(terms: Terms, limits: NumberLimits): Term {
   const isOpen = bounds.low?.open === true || bounds.high?.open === true
   const sign = new Magnitudes(terms, {
     whole: multipleOf === undefined && !isOpen ? Math.max(WHOLE_DIGITS, digits) : SURE_DIGITS,
-    fraction: isWhole ? 0 : Math.max(1, Math.min(10, SURE_DIGITS - digits)),
+    fraction: isWhole ? 0 : isOpen ? Math.max(1, Math.min(10, SURE_DIGITS - digits)) : FRACTION_DIGITS,
   })
   const divisible = (term: Term): Term =>
     multipleOf === undefined ? term : terms.and([term, terms.multiple(multipleOf)])
@@ -91,7 +93,7 @@ function anyInteger(terms: Terms): Term {
 function anyNumber(terms: Terms): Term {
   const d = digit(terms)
   const whole = terms.alt([terms.range(48), terms.cat(terms.range(49, 57), terms.rep(d, 0, 21))])
-  const fraction = terms.cat(terms.range(46), terms.rep(d, 1, 20))
+  const fraction = terms.cat(terms.range(46), terms.rep(d, 1, FRACTION_DIGITS))
   const few = terms.rep(d, 1, 2)
   const large = terms.alt([
     few,
