@@ -46,7 +46,11 @@ Examples:
 
 /** Adds `bench` with its only command. */
 export function addBench(program: Command): void {
-  const bench = program.command('bench').description('measure a server under load').helpCommand(false)
+  const bench = program
+    .command('bench')
+    .description('measure a server under load')
+    .helpCommand(false)
+    .addHelpText('after', '\nExamples:\n  $ npx pollux bench serve --help   what it measures, and how it is told to\n')
   bench
     .command('serve')
     .description('send requests to a server and print its latencies and throughput')
