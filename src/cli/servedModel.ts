@@ -11,7 +11,7 @@ import {
   parseMultimodalConfig,
   recoverFolder,
 } from '../model/index.ts'
-import { drawerOf, MediaReader, type ServedModel, type TemplateName } from '../serve/index.ts'
+import { drawerOf, grammarVocabulary, MediaReader, type ServedModel, type TemplateName } from '../serve/index.ts'
 import { Tokenizer } from '../tokenizer/index.ts'
 import { isRecord, PolluxError } from '../util/index.ts'
 import { checkpointOf } from './evalRun.ts'
@@ -44,7 +44,7 @@ export async function openServedModel(flags: ServedModelFlags, options: EngineOp
   }
   const tokenizer = Tokenizer.load(path)
   const media = mediaOf(folder, tokenizer)
-  const engine = await startEngine({ folder, options })
+  const engine = await startEngine({ folder, options: { vocabulary: grammarVocabulary(tokenizer), ...options } })
   if (engine.vocabSize < tokenizer.vocabSize) {
     await engine.close()
     throw new PolluxError(

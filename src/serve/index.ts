@@ -28,6 +28,7 @@ export type { ExpertTrace } from './studio/wire.ts'
 // ---- models behind it ----
 export { createChatService, type ChatServiceOptions } from './chat/service.ts'
 export type { ServedModel } from './chat/models.ts'
+export { grammarVocabulary } from './chat/tokens.ts'
 export { MediaReader } from './chat/mediaReader.ts'
 export { type Drawer, drawerOf } from './chat/drawing.ts'
 export type { TemplateName } from './chat/template.ts'

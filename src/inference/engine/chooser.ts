@@ -2,7 +2,7 @@
 import type { EngineRequest, TokenLogprob } from '../engineTypes.ts'
 import { tokenLogprobs } from '../logprobs.ts'
 import { TokenSampler } from '../tokenSampler.ts'
-import { matcherOf, type TokenMatcher } from './matcher.ts'
+import type { Matchers, TokenMatcher } from './matcher.ts'
 
 export interface Chosen {
   id: number
@@ -18,14 +18,15 @@ export class TokenChooser {
   readonly #matcher: TokenMatcher | null
 
   /**
+   * @param matchers make what holds the text to its grammar
    * @param neverDrawn ids that stand for what no draw can bring
    * @throws PolluxError for sampling out of range, or a grammar that is not known
    */
-  constructor(request: EngineRequest, vocab: number, neverDrawn: readonly number[] = []) {
+  constructor(request: EngineRequest, vocab: number, matchers: Matchers, neverDrawn: readonly number[] = []) {
     this.#sampler = new TokenSampler(request.sampling ?? {}, vocab, request.prompt.ids)
     this.#top = request.logprobs ? request.logprobs.top : null
     this.#neverDrawn = neverDrawn
-    this.#matcher = request.grammar ? matcherOf(request.grammar, vocab) : null
+    this.#matcher = request.grammar ? matchers.of(request.grammar, request.stopIds) : null
   }
 
   /** Whether the grammar has nothing more to come. */

@@ -46,7 +46,7 @@ class LocalEngine implements Engine {
     this.#hiddenSize = hidden_size
     this.#buffer = settings.buffer
     this.#loop = new EngineLoop(model, settings)
-    this.#writers = new WriterFactory(model)
+    this.#writers = new WriterFactory(model, settings.vocabulary)
   }
 
   generate(request: EngineRequest, signal?: AbortSignal): EventStream {

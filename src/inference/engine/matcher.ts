@@ -1,6 +1,8 @@
 // What keeps a text inside its grammar: which tokens may come next, told of each that came.
 import { PolluxError } from '../../util/index.ts'
 import type { GrammarSpec } from '../engineTypes.ts'
+import { GrammarCache } from '../grammar/compile.ts'
+import { GrammarVocabulary, type VocabularySource } from '../grammar/vocabulary.ts'
 
 export interface TokenMatcher {
   /** Bit `id & 31` of word `id >> 5` says whether a token may come. */
@@ -45,10 +47,33 @@ export class RangesMatcher implements TokenMatcher {
   }
 }
 
-/** @throws PolluxError for a grammar that this engine does not know */
-export function matcherOf(grammar: GrammarSpec, vocab: number): TokenMatcher {
-  if (grammar.kind === 'ranges') return new RangesMatcher(grammar.ranges, vocab)
-  throw new PolluxError(
-    `engine: grammar must be of kind 'ranges' without the bytes of the vocabulary, got '${grammar.kind}'`,
-  )
+/** Makes matchers for a model; what was compiled is kept for requests to come. */
+export class Matchers {
+  readonly #size: number
+  readonly #source: VocabularySource | undefined
+  #grammars: GrammarCache | null = null
+
+  /** @param size length of the logits */
+  constructor(size: number, source?: VocabularySource) {
+    this.#size = size
+    this.#source = source
+  }
+
+  /** @throws PolluxError for a grammar that cannot be, or one of text where the vocabulary is not known */
+  of(grammar: GrammarSpec, stopIds: readonly number[] = []): TokenMatcher {
+    if (grammar.kind === 'ranges') return new RangesMatcher(grammar.ranges, this.#size)
+    const source = this.#source
+    if (!source) {
+      throw new PolluxError(`engine: vocabulary must be given for a grammar of kind '${grammar.kind}', got none`)
+    }
+    const missing = source.stopIds.find((id) => !stopIds.includes(id))
+    if (missing !== undefined) {
+      throw new PolluxError(
+        `engine: stopIds must hold ${source.stopIds.join(', ')} with a grammar of kind '${grammar.kind}', got no ${missing}`,
+      )
+    }
+    // made at the first use: the tree of a large vocabulary takes a second
+    this.#grammars ??= new GrammarCache(new GrammarVocabulary({ ...source, size: this.#size }))
+    return this.#grammars.compile(grammar).matcher()
+  }
 }

@@ -1,6 +1,7 @@
 // How an engine is set up: numbers with defaults, checked once.
 import type { CacheDtype } from '../../native/index.ts'
 import { PolluxError } from '../../util/index.ts'
+import type { VocabularySource } from '../grammar/vocabulary.ts'
 
 export interface EngineOptions {
   /** Arithmetic. Default 'bf16'. */
@@ -23,9 +24,14 @@ export interface EngineOptions {
   buffer?: number
   /** Most tokens guessed ahead of a sequence (0: none). Default 8. */
   speculate?: number
+  /**
+   * Bytes of every token, and what may end a text: grammars of text need them. A request with such a grammar must stop at
+   * each of these stop ids. Default: only grammars of ids are known.
+   */
+  vocabulary?: VocabularySource
 }
 
-export type EngineSettings = Required<EngineOptions>
+export type EngineSettings = Required<Omit<EngineOptions, 'vocabulary'>> & Pick<EngineOptions, 'vocabulary'>
 
 /** @throws PolluxError naming the option that is none */
 export function engineSettings(options: EngineOptions): EngineSettings {

@@ -2,7 +2,9 @@
 import { Decoder, type Model } from '../../model/index.ts'
 import type { EngineRequest } from '../engineTypes.ts'
 import { TokenChooser } from './chooser.ts'
+import type { VocabularySource } from '../grammar/vocabulary.ts'
 import { PromptLookup } from './lookup.ts'
+import { Matchers } from './matcher.ts'
 
 export interface Writer {
   chooser: TokenChooser
@@ -14,16 +16,19 @@ export class WriterFactory {
   /** Placeholders of media, which stand for features that a drawn token has not. */
   readonly #neverDrawn: readonly number[]
   readonly #vocab: number
+  readonly #matchers: Matchers
 
-  constructor(model: Model) {
+  constructor(model: Model, vocabulary?: VocabularySource) {
     this.#neverDrawn = placeholderIds(model)
     this.#vocab = model.textConfig.vocab_size
+    this.#matchers = new Matchers(this.#vocab, vocabulary)
   }
 
-  /** @throws PolluxError for sampling that cannot be */
+  /** @throws PolluxError for sampling or a grammar that cannot be */
   create(request: EngineRequest): Writer {
     const { length } = request.prompt.ids
-    return { chooser: new TokenChooser(request, this.#vocab, this.#neverDrawn), lookup: new PromptLookup(length) }
+    const chooser = new TokenChooser(request, this.#vocab, this.#matchers, this.#neverDrawn)
+    return { chooser, lookup: new PromptLookup(length) }
   }
 }
 

@@ -1,4 +1,5 @@
 // The special tokens of a conversation in a vocabulary, by Gemma 4's names.
+import type { VocabularySource } from '../../inference/index.ts'
 import type { Tokenizer } from '../../tokenizer/index.ts'
 
 const names = {
@@ -31,6 +32,17 @@ export function chatTokens(tokenizer: Pick<Tokenizer, 'specialTokens' | 'bosId' 
     ...(Object.fromEntries(ids) as Record<ChatTokenName, number | undefined>),
     bos: idOrNone(() => tokenizer.bosId),
     eos: idOrNone(() => tokenizer.eosId),
+  }
+}
+
+/** What an engine must know of a tokenizer to hold its texts to grammars. Every template stops at these tokens. */
+export function grammarVocabulary(tokenizer: Tokenizer): VocabularySource {
+  const { eos, turnClose } = chatTokens(tokenizer)
+  return {
+    tokens: Array.from({ length: tokenizer.vocabSize }, (_, id) =>
+      tokenizer.isSpecial(id) ? undefined : tokenizer.tokenBytes(id),
+    ),
+    stopIds: [...new Set([eos, turnClose])].filter((id) => id !== undefined),
   }
 }
 
