@@ -8,6 +8,8 @@
 // machine's own GEMM peak: only the last layer of nano is full, and of the rows of a prompt it computes the last one. Time
 // a token is taken over the 8 chunks before a depth, and over 16 tokens written there. Resident memory is counted from a
 // warmed-up model on, so what grows is keys and values and what is kept for a chunk. Ctrl-C ends a run with what it has.
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { generate, KvCache, prefill, step } from '../src/inference/index.ts'
 import {
   activeParameters,
@@ -93,8 +95,15 @@ function bytesPerToken(report: Report): void {
   }
 }
 
-const rss = (): number => {
-  globalThis.gc?.()
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+
+/** Resident bytes once what nobody holds is given back: memory outside of the heap is freed some turns after it was collected. */
+async function rss(): Promise<number> {
+  for (let turn = 0; turn < 3; turn++) {
+    collect()
+    await new Promise((resolve) => setImmediate(resolve))
+  }
   return process.memoryUsage().rss
 }
 
@@ -140,7 +149,7 @@ async function readLong(report: Report, test: Case, signal: AbortSignal): Promis
   report.note(
     `${label}: GEMM peak ${peak.toFixed(0)} GFLOP/s; floor of reading ${duration(readingFlops(config, tokens) / peak / 1e9)}`,
   )
-  const before = rss()
+  const before = await rss()
   using cache = new KvCache(config, { dtype })
   const started = performance.now()
   const line = progressOf(report, test, config, { before, peak, started })
@@ -174,14 +183,14 @@ async function readLong(report: Report, test: Case, signal: AbortSignal): Promis
     case: `${label}: ${cache.length} tokens in all`,
     ...{ value: seconds, unit: 's', peer: 'floor of reading', peerValue: floor, ratio: floor / seconds },
   })
-  const [grown, formula] = [rss() - before, keyValueBytes(config, cache.length, dtype)]
+  const [grown, formula] = [(await rss()) - before, keyValueBytes(config, cache.length, dtype)]
   report.row({
     case: `${label}: resident memory grown by`,
     ...{ value: grown / 2 ** 20, unit: 'MiB', peer: 'formula', peerValue: formula / 2 ** 20, ratio: grown / formula },
   })
   report.note(`${label}: pages hold ${mebibytes(cache.bytes)}`)
   cache.release()
-  report.note(`${label}: ${mebibytes(rss() - before)} above the start once released`)
+  report.note(`${label}: ${mebibytes((await rss()) - before)} above the start once released`)
 }
 
 const noPeer = { peer: null, peerValue: null, ratio: null }
@@ -219,7 +228,7 @@ function progressOf(
 async function writeLong(report: Report, signal: AbortSignal): Promise<void> {
   const [config, prompt, wanted] = [configFor(false), 1024, 64_000]
   const model = await warmModel(config, 'bf16')
-  const before = rss()
+  const before = await rss()
   let [drawn, time] = [0, performance.now()]
   const started = time
   const options = { maxTokens: wanted, temperature: 0, rng: new Rng(3) }

@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <mutex>
 #if defined(__linux__)
+#include <malloc.h>
 #include <sys/mman.h>
 #endif
 #include "binding/bind.h"
@@ -58,6 +59,14 @@ napi_value release(napi_env env, napi_callback_info info) {
   napi_value argument;
   napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr);
   if (napi_detach_arraybuffer(env, argument) != napi_ok) napi_throw_type_error(env, nullptr, "native release: must be an ArrayBuffer");
+  return nullptr;
+}
+
+// trim(): hands what was freed back to the system, where the allocator keeps it for itself otherwise (glibc).
+napi_value trim(napi_env, napi_callback_info) {
+#if defined(__GLIBC__)
+  malloc_trim(0);
+#endif
   return nullptr;
 }
 
@@ -192,6 +201,7 @@ napi_value init(napi_env env, napi_value exports) {
   napi_set_named_property(env, exports, "threads", to_js(env, num_threads()));
   set_callback(env, exports, "allocate", allocate, nullptr);
   set_callback(env, exports, "release", release, nullptr);
+  set_callback(env, exports, "trim", trim, nullptr);
   define_products(env, exports);
   define_quantised(env, exports);
   define_attention(env, exports);

@@ -47,9 +47,14 @@ export class PagePool {
 
   /** Gives idle pages to the system. */
   trim(): void {
+    if (this.#idleBytes === 0) return
     for (const list of this.#idle.values()) for (const page of list) kernels.release(page)
     this.#idle.clear()
     this.#idleBytes = 0
+    // the engine of JavaScript frees what it let go of in a turn to come
+    setImmediate(() => {
+      kernels.trim()
+    }).unref()
   }
 }
 

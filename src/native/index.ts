@@ -31,6 +31,8 @@ export interface Kernels extends TokenizerKernels {
   allocate(bytes: number): ArrayBuffer
   /** Frees memory from allocate at once; every view of it then has length 0. */
   release(buffer: ArrayBuffer): void
+  /** Hands freed memory back to the system, where the allocator would keep it. Takes about a millisecond. */
+  trim(): void
 
   gemmPackedBytes(compute: Compute, k: number, n: number): number
   gemmPack(
