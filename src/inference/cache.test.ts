@@ -3,7 +3,7 @@ import { Decoder, keyValueBytes, type ModelConfig, parseConfig, preset } from '.
 import { memoryScope, Tape } from '../tensor/index.ts'
 import { Rng } from '../util/index.ts'
 import { KvCache, past } from './cache.ts'
-import { PagePool } from './cachePages.ts'
+import { PagePool } from './pagePool.ts'
 import { prefill, step } from './prefill.ts'
 import { type Prompt, promptChunks } from './prompt.ts'
 

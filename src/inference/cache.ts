@@ -15,7 +15,8 @@ import { layerShapes, type LayerShape, type ModelConfig, type Past, ropeTurn } f
 import { cachedAttention, type CachedSequence, writeKeyValues } from '../ops/index.ts'
 import type { Parameter, Tensor } from '../tensor/index.ts'
 import { PolluxError } from '../util/index.ts'
-import { LayerPages, PagePool, type SharedPage } from './cachePages.ts'
+import { LayerPages, type SharedPage } from './cachePages.ts'
+import { PagePool } from './pagePool.ts'
 
 export interface KvCacheOptions {
   /** Default 'bf16'. */

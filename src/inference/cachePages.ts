@@ -8,55 +8,10 @@
 //
 // Sequences with the same beginning share its pages. A page is a log: whoever stands at its end may add to it, since the
 // others look at what is before their own end only; whoever stands before its end copies it first.
-import { type CacheDtype, kernels } from '../native/index.ts'
+import type { CacheDtype } from '../native/index.ts'
 import { ropeAngles, type RopeTurn } from '../nn/index.ts'
 import { type KeyValuePages, pageBytes } from '../ops/index.ts'
-
-/** Pages that are taken and given back; idle ones are kept for the next taker. */
-export class PagePool {
-  readonly #idle = new Map<number, ArrayBuffer[]>()
-  #usedBytes = 0
-  #idleBytes = 0
-
-  /** Bytes of pages in use. */
-  get usedBytes(): number {
-    return this.#usedBytes
-  }
-
-  /** Bytes of pages that wait for a taker. */
-  get idleBytes(): number {
-    return this.#idleBytes
-  }
-
-  /** A page of exactly so many bytes; contents undefined. */
-  take(bytes: number): ArrayBuffer {
-    const page = this.#idle.get(bytes)?.pop()
-    if (page) this.#idleBytes -= bytes
-    this.#usedBytes += bytes
-    return page ?? kernels.allocate(bytes)
-  }
-
-  /** Takes a page back; nothing may use it any more. */
-  give(page: ArrayBuffer): void {
-    this.#usedBytes -= page.byteLength
-    this.#idleBytes += page.byteLength
-    const list = this.#idle.get(page.byteLength)
-    if (list) list.push(page)
-    else this.#idle.set(page.byteLength, [page])
-  }
-
-  /** Gives idle pages to the system. */
-  trim(): void {
-    if (this.#idleBytes === 0) return
-    for (const list of this.#idle.values()) for (const page of list) kernels.release(page)
-    this.#idle.clear()
-    this.#idleBytes = 0
-    // the engine of JavaScript frees what it let go of in a turn to come
-    setImmediate(() => {
-      kernels.trim()
-    }).unref()
-  }
-}
+import type { Page, PagePool } from './pagePool.ts'
 
 export interface LayerPagesOptions {
   kvHeads: number
@@ -76,8 +31,7 @@ function pageTokensOf(window: number | null): number {
 
 /** A page and who looks at it. */
 export interface SharedPage {
-  readonly buffer: ArrayBuffer
-  readonly address: bigint
+  readonly page: Page
   /** Sequences that hold it. */
   holders: number
   /** Its first tokens that some holder has written: the only ones that another may not overwrite. */
@@ -145,7 +99,7 @@ export class LayerPages {
     const [at, slot] = this.#placeOf(from)
     if (this.#mustCopy(from)) {
       const page = this.#newPage()
-      new Uint8Array(page.buffer).set(new Uint8Array(this.#pages[at].buffer))
+      page.page.bytes.set(this.#pages[at].page.bytes)
       this.#leave(this.#pages[at])
       this.#pages[at] = page
       this.#enter(at, page)
@@ -200,12 +154,11 @@ export class LayerPages {
   }
 
   #newPage(): SharedPage {
-    const buffer = this.#options.pool.take(this.#pageBytes)
-    return { buffer, address: BigInt(kernels.addressOf(new Uint8Array(buffer))), holders: 1, filled: 0 }
+    return { page: this.#options.pool.take(this.#pageBytes), holders: 1, filled: 0 }
   }
 
   #leave(page: SharedPage): void {
-    if (--page.holders === 0) this.#options.pool.give(page.buffer)
+    if (--page.holders === 0) this.#options.pool.give(page.page)
   }
 
   /** Gives back the pages that no row from token `next` on will see. */
@@ -232,7 +185,7 @@ export class LayerPages {
   }
 
   #enter(index: number, page: SharedPage): void {
-    this.#addresses[index] = page.address
+    this.#addresses[index] = page.page.address
     const { turn } = this.#options
     if (!turn || !this.#angles) return
     const { cos, sin } = ropeAngles([this.#start + index * this.#pageTokens], turn)

@@ -8,7 +8,8 @@ export type { Prompt, SoftSpan } from './prompt.ts'
 
 // ---- the key-value cache ----
 export { KvCache, type KvCacheOptions, past } from './cache.ts'
-export { LayerPages, type LayerPagesOptions, PagePool, type SharedPage } from './cachePages.ts'
+export { LayerPages, type LayerPagesOptions, type SharedPage } from './cachePages.ts'
+export { type Page, PagePool } from './pagePool.ts'
 export { prefill, type PrefillOptions, step } from './prefill.ts'
 
 // ---- the engine ----

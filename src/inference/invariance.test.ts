@@ -5,7 +5,7 @@ import { Decoder, type ModelConfig, parseConfig, preset } from '../model/index.t
 import { memoryScope } from '../tensor/index.ts'
 import { Rng } from '../util/index.ts'
 import { KvCache } from './cache.ts'
-import { PagePool } from './cachePages.ts'
+import { PagePool } from './pagePool.ts'
 import { raggedInput } from './raggedPass.ts'
 
 const micro = { ...preset('micro').config, max_position_embeddings: 4096 }

@@ -6,7 +6,8 @@
 // count as used. Kept prefixes give way to whoever needs room.
 import type { ModelConfig } from '../../model/index.ts'
 import { KvCache } from '../cache.ts'
-import { PagePool, type SharedPage } from '../cachePages.ts'
+import type { SharedPage } from '../cachePages.ts'
+import { PagePool } from '../pagePool.ts'
 import { PrefixTree } from './prefixTree.ts'
 import type { EngineSettings } from './options.ts'
 import type { Sequence } from './sequence.ts'
@@ -122,6 +123,6 @@ function bytesOf(caches: readonly KvCache[]): number {
   const pages = new Set<SharedPage>()
   for (const cache of caches) for (const page of cache.heldPages()) pages.add(page)
   let sum = 0
-  for (const { buffer } of pages) sum += buffer.byteLength
+  for (const { page } of pages) sum += page.bytes.byteLength
   return sum
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { parseConfig, preset } from '../../model/index.ts'
 import { Rng } from '../../util/index.ts'
 import { KvCache } from '../cache.ts'
-import { PagePool } from '../cachePages.ts'
+import { PagePool } from '../pagePool.ts'
 import { prefixKeys } from './prefixKeys.ts'
 import { PrefixTree } from './prefixTree.ts'
 
