@@ -48,6 +48,8 @@ export interface EngineRequest {
   /** Log-probabilities: how many alternatives beside each written token (0 to 20), and whether of the prompt too. */
   logprobs?: { top: number; prompt?: boolean }
   grammar?: GrammarSpec
+  /** Tell which experts read each token of the answer, and of the prompt too (read anew then). Default: nothing is kept. */
+  experts?: { prompt: boolean }
   /** Whether the prompt's pages may serve later requests. Default true. */
   keepPrefix?: boolean
 }
@@ -69,6 +71,12 @@ export type EngineEvent =
   /** A piece of the prompt was read; `cached` of it was found. None comes where all but its last token was. */
   | { type: 'prefill'; done: number; total: number; cached?: number }
   | { type: 'token'; id: number; logprob?: number; top?: TokenLogprob[] }
+  /**
+   * Experts of the tokens from place `from` on (the prompt's come first, then the answer's): [tokens, layers with experts, K],
+   * and with what weight, those of highest probability first; weight 0 where a slot is empty. Each place is told once, in
+   * order. The last token of an answer has been read only where another was drawn behind it, or a stop token.
+   */
+  | { type: 'experts'; from: number; experts: Uint16Array; weights: Float32Array }
   | {
       type: 'finish'
       /** 'stop': a stop token, or a grammar with nothing more to come; 'length': maxTokens or the context. */
@@ -94,11 +102,23 @@ export interface EngineStats {
   batch: number
 }
 
+/** The experts of a model. */
+export interface ExpertShape {
+  /** Numbers of the layers that have some, from 0. */
+  layers: readonly number[]
+  /** Of a layer. */
+  count: number
+  /** That read a token. */
+  topK: number
+}
+
 /** An engine that may be asked from many sides at once; in a thread of its own in a server. */
 export interface Engine {
   /** Tokens of the longest context. */
   readonly contextTokens: number
   readonly vocabSize: number
+  /** Null for a dense model. */
+  readonly experts: ExpertShape | null
   /**
    * Writes one answer. Ends after 'finish'. Leaving the loop, or the signal, cancels within one step and frees its pages.
    *

@@ -33,6 +33,7 @@ export type {
   EngineSampling,
   EngineStats,
   EngineUsage,
+  ExpertShape,
   GrammarSpec,
   TokenLogprob,
 } from './engineTypes.ts'

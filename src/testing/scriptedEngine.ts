@@ -27,6 +27,7 @@ export interface ScriptedEngineOptions {
 export class ScriptedEngine implements Engine {
   readonly contextTokens: number
   readonly vocabSize: number
+  readonly experts = null
   /** What was asked. */
   readonly requests: EngineRequest[] = []
   /** Answers that were left before their end. */

@@ -10,9 +10,10 @@
 // holds for models of a width up to 1024: beyond, the head's sums are cut, and tiles add to them in another order.)
 import type { Model } from '../../model/index.ts'
 import { PolluxError } from '../../util/index.ts'
-import type { Engine, EngineRequest, EngineStats } from '../engineTypes.ts'
+import type { Engine, EngineRequest, EngineStats, ExpertShape } from '../engineTypes.ts'
 import type { Prompt } from '../prompt.ts'
 import { EventStream } from './eventStream.ts'
+import { expertShape } from './expertTrace.ts'
 import { EngineLoop } from './loop.ts'
 import { type EngineOptions, type EngineSettings, engineSettings } from './options.ts'
 import { checkNumbers } from './progress.ts'
@@ -32,6 +33,7 @@ interface Pin {
 class LocalEngine implements Engine {
   readonly contextTokens: number
   readonly vocabSize: number
+  readonly experts: ExpertShape | null
   readonly #hiddenSize: number
   readonly #buffer: number
   readonly #loop: EngineLoop
@@ -43,6 +45,7 @@ class LocalEngine implements Engine {
     const { max_position_embeddings, vocab_size, hidden_size } = model.textConfig
     this.contextTokens = max_position_embeddings
     this.vocabSize = vocab_size
+    this.experts = expertShape(model.textConfig)
     this.#hiddenSize = hidden_size
     this.#buffer = settings.buffer
     this.#loop = new EngineLoop(model, settings)

@@ -2,6 +2,7 @@
 import { PolluxError } from '../../util/index.ts'
 import type { EngineEvent } from '../engineTypes.ts'
 import { tokenLogprobs } from '../logprobs.ts'
+import type { ExpertRows } from './expertTrace.ts'
 import type { EngineMemory } from './memory.ts'
 import type { EngineSettings } from './options.ts'
 import { logitRows, type PartOutput, type PlannedPart } from './runPass.ts'
@@ -42,14 +43,18 @@ export class Progress {
   }
 
   /** Takes in what a pass brought for one sequence. */
-  take({ part, logits, hidden }: PartOutput): void {
+  take({ part, logits, hidden, experts }: PartOutput): void {
     const { sequence, rows, wanted } = part
     const count = rows.ids.length
     const from = sequence.cache!.length
     if (sequence.kind === 'embed') addRows(hidden(), sequence.hiddenSum)
     if (sequence.wantsAllRows && from < sequence.promptTokens) this.#takePromptLogprobs(sequence, from, count, logits)
+    // places of rows that are text, and no guesses
+    const tell = (end: number): void =>
+      tellExperts(sequence, end, (place) => experts(place - from - count + wanted, end - place))
+    tell(from + count - part.guessed)
     if (sequence.phase === 'writing') {
-      this.#takeTokens(sequence, part, (i) => logits(wanted - 1 - part.guessed + i, 1))
+      this.#takeTokens(sequence, part, { logits: (i) => logits(wanted - 1 - part.guessed + i, 1), tell })
       return
     }
     this.#advanceReading(sequence, from + count)
@@ -108,17 +113,22 @@ export class Progress {
   }
 
   /** Draws the tokens that a pass has brought: one, and one more for each guess that was right. */
-  #takeTokens(sequence: Sequence, { rows: { ids }, guessed }: PlannedPart, logits: (i: number) => Float32Array): void {
-    const { cache } = sequence
+  #takeTokens(
+    sequence: Sequence,
+    { rows: { ids }, guessed }: PlannedPart,
+    { logits, tell }: { logits: (i: number) => Float32Array; tell: (end: number) => void },
+  ): void {
+    const cache = sequence.cache!
     const text = ids.length - guessed
-    cache!.advance(text)
+    cache.advance(text)
     let right = 0
     for (let i = 0; i <= guessed; i++) {
       const id = this.#takeToken(sequence, logits(i))
       if (i === guessed || id !== ids[text + i]) break
       right++
       if (isDone(sequence)) break
-      cache!.advance(1)
+      cache.advance(1)
+      tell(cache.length)
     }
     if (guessed === 0) return
     this.tokens.drafted += guessed
@@ -189,6 +199,14 @@ export function checkNumbers({ maxTokens, logprobs }: { maxTokens: number; logpr
   if (!Number.isInteger(top) || top < 0 || top > 20) {
     throw new PolluxError(`engine: logprobs.top must be a whole number from 0 to 20, got ${top}`)
   }
+}
+
+/** Tells who read the tokens up to place `end` that nothing was told of; `read` takes it out of the pass. */
+function tellExperts(sequence: Sequence, end: number, read: (place: number) => ExpertRows): void {
+  const from = sequence.tracedTo
+  if (from >= end) return
+  sequence.tracedTo = end
+  sequence.listener.onEvent({ type: 'experts', from, ...read(from) })
 }
 
 function isDone({ phase }: Sequence): boolean {

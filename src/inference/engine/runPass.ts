@@ -4,6 +4,7 @@ import { takeRows } from '../../ops/index.ts'
 import { memoryScope, type Tensor } from '../../tensor/index.ts'
 import { raggedInput } from '../raggedPass.ts'
 import type { Prompt } from '../prompt.ts'
+import { type ExpertRows, expertRows } from './expertTrace.ts'
 import type { Sequence } from './sequence.ts'
 
 /** What a pass does for one sequence. */
@@ -23,6 +24,8 @@ export interface PartOutput {
   logits(from: number, count: number): Float32Array
   /** Hidden states [wanted, D]. */
   hidden(): Float32Array
+  /** Who read `count` of its wanted rows, `from` on. */
+  experts(from: number, count: number): ExpertRows
 }
 
 /** Rows of logits that are computed at once where many are wanted. */
@@ -66,6 +69,8 @@ export function runPass(
           ? lastLogits.subarray((offset + from) * vocab, (offset + from + count) * vocab)
           : logitsOf(model, hidden, first + from, count),
       hidden: () => chosenRows(hidden, range(first, part.wanted)).toFloat32(),
+      experts: (from, count) =>
+        expertRows(routings, { row: wantedRows[first + from], wantedRow: first + from, count, passRows: row }),
     })
     start += part.wanted
     if (few) at += part.wanted

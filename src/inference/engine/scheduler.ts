@@ -101,7 +101,8 @@ export class Scheduler {
 function writingPart(sequence: Sequence, drafts: Int32Array): PlannedPart {
   const text = sequence.rows(sequence.cache!.length, sequence.length)
   const rows = drafts.length > 0 ? { ids: concatIds([text.ids, drafts]) } : text
-  return { sequence, rows, wanted: 1 + drafts.length, guessed: drafts.length }
+  const wanted = Math.max(1, sequence.tracedRows(sequence.length)) + drafts.length
+  return { sequence, rows, wanted, guessed: drafts.length }
 }
 
 /** The next rows of a prompt, `share` of them or more where a picture would be cut. */
@@ -109,6 +110,7 @@ function readingPart(sequence: Sequence, share: number): PlannedPart {
   const from = sequence.cache!.length
   const end = sequence.cutAfter(Math.min(from + share, sequence.length))
   const rows = sequence.rows(from, end)
-  const wanted = sequence.wantsAllRows ? rows.ids.length : sequence.writes && end === sequence.length ? 1 : 0
+  const last = sequence.writes && end === sequence.length ? 1 : 0
+  const wanted = sequence.wantsAllRows ? rows.ids.length : Math.max(last, sequence.tracedRows(end))
   return { sequence, rows, wanted, guessed: 0 }
 }

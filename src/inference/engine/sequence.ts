@@ -42,6 +42,8 @@ export class Sequence {
   /** Of the prompt, at the first reading: found in the cache. */
   cachedTokens = 0
   readonly promptLogprobs: TokenLogprob[] = []
+  /** Place of the next token whose experts are to be told; beyond all where none are. */
+  tracedTo: number
   /** Sum of hidden states, of a sequence to be embedded. */
   readonly hiddenSum: Float64Array
   readonly times = { submitted: performance.now(), admitted: 0, firstToken: 0 }
@@ -62,6 +64,7 @@ export class Sequence {
     this.promptTokens = request.prompt.ids.length
     this.#ids = request.prompt.ids
     this.#length = request.prompt.ids.length
+    this.tracedTo = request.experts === undefined ? Infinity : request.experts.prompt ? 0 : this.promptTokens
     this.hiddenSum = new Float64Array(kind === 'embed' ? hiddenSize : 0)
   }
 
@@ -90,9 +93,14 @@ export class Sequence {
     this.#ids[this.#length++] = id
   }
 
-  /** Whether logits (or hidden states) of every row of the prompt are wanted, so that nothing of it can be skipped. */
+  /** Whether something of every row of the prompt is wanted, so that nothing of it can be skipped. */
   get wantsAllRows(): boolean {
-    return this.kind === 'embed' || this.request.logprobs?.prompt === true
+    return this.kind === 'embed' || this.request.logprobs?.prompt === true || this.request.experts?.prompt === true
+  }
+
+  /** Of rows that end at `to`, how many are wanted for their experts. */
+  tracedRows(to: number): number {
+    return Math.max(0, to - Math.max(this.tracedTo, this.cache?.length ?? 0))
   }
 
   /** Whether tokens are to be drawn. */

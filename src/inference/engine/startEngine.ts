@@ -4,7 +4,7 @@
 // requests that come meanwhile wait for it. Prefixes that were pinned are then read again when next asked for. A thread
 // that dies three times before it is ready is given up.
 import { Worker } from 'node:worker_threads'
-import type { Engine, EngineRequest, EngineStats } from '../engineTypes.ts'
+import type { Engine, EngineRequest, EngineStats, ExpertShape } from '../engineTypes.ts'
 import type { Prompt } from '../prompt.ts'
 import { EngineClosedError, EngineFailedError } from './errors.ts'
 import { EventStream } from './eventStream.ts'
@@ -43,6 +43,7 @@ interface Pending {
 class WorkerEngine implements ThreadedEngine {
   contextTokens = 0
   vocabSize = 0
+  experts: ExpertShape | null = null
   restarts = 0
   thread: Worker
   readonly ready: Promise<void>
@@ -177,8 +178,8 @@ class WorkerEngine implements ThreadedEngine {
     return thread
   }
 
-  #becomeReady({ contextTokens, vocabSize }: Extract<FromThread, { type: 'ready' }>): void {
-    Object.assign(this, { contextTokens, vocabSize })
+  #becomeReady({ contextTokens, vocabSize, experts }: Extract<FromThread, { type: 'ready' }>): void {
+    Object.assign(this, { contextTokens, vocabSize, experts })
     this.#failures = 0
     this.#onReady?.resolve()
     this.#onReady = null

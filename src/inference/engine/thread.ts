@@ -28,7 +28,8 @@ try {
   const { source, options } = workerData as ThreadStart
   const engine = createEngine(modelOf(source), options)
   serve(engine)
-  post({ type: 'ready', contextTokens: engine.contextTokens, vocabSize: engine.vocabSize })
+  const { contextTokens, vocabSize, experts } = engine
+  post({ type: 'ready', contextTokens, vocabSize, experts })
 } catch (error) {
   post({ type: 'failed', error: toWire(error) })
 }

@@ -1,7 +1,7 @@
 // What passes between an engine's thread and the one that asks it. Plain data; errors by name, since classes do not cross.
 import type { ModelConfig, MultimodalConfig } from '../../model/index.ts'
 import { PolluxError } from '../../util/index.ts'
-import type { EngineEvent, EngineRequest } from '../engineTypes.ts'
+import type { EngineEvent, EngineRequest, ExpertShape } from '../engineTypes.ts'
 import { EngineClosedError, EngineFailedError, EngineFullError } from './errors.ts'
 import type { EngineOptions } from './options.ts'
 
@@ -29,7 +29,7 @@ export type ToThread =
   | { type: 'close' }
 
 export type FromThread =
-  | { type: 'ready'; contextTokens: number; vocabSize: number }
+  | { type: 'ready'; contextTokens: number; vocabSize: number; experts: ExpertShape | null }
   | { type: 'event'; id: number; event: EngineEvent }
   | { type: 'end'; id: number; error?: WireError }
   | { type: 'result'; id: number; value?: unknown; error?: WireError }
