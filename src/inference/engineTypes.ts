@@ -92,8 +92,8 @@ export type EngineEvent =
 export interface EngineStats {
   running: number
   waiting: number
-  /** Pages of keys and values: in use by requests, kept for later ones, and in all (bytes). */
-  pages: { used: number; kept: number; total: number }
+  /** Pages of keys and values in bytes: in use by requests, kept for later ones, held by nobody (a fault), and in all. */
+  pages: { used: number; kept: number; lost: number; total: number }
   prefix: { queries: number; hitTokens: number; queryTokens: number; nodes: number; pinned: number }
   tokens: { prompt: number; output: number; drafted: number; accepted: number }
   /** Rows each expert read since the start, [layers with experts][experts]. */

@@ -94,6 +94,8 @@ export class ServeMetrics {
     this.#set('pollux:batch_size', 'Sequences in the latest step', batch)
     this.#set('pollux:kv_bytes_used', 'Bytes of pages in use', pages.used)
     this.#set('pollux:kv_bytes_kept', 'Bytes of pages kept for later requests', pages.kept)
+    this.#set('pollux:kv_bytes_lost', 'Bytes of pages that nobody holds: 0 unless something is wrong', pages.lost)
+    this.#set('pollux:prefix_pinned', 'Nodes of the prefix tree that stay until they are unpinned', prefix.pinned)
     this.#set('pollux:prefix_nodes', 'Nodes of the prefix tree', prefix.nodes)
     const load = this.#counter('pollux:expert_load_total', 'Rows that an expert read', ['layer', 'expert'])
     load.reset()

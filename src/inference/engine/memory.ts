@@ -88,10 +88,11 @@ export class EngineMemory {
     this.tree.pin(sequence.keys(sequence.cache!.length))
   }
 
-  /** Bytes that sequences use and bytes that are kept for later ones alone. */
-  stats(running: readonly Sequence[]): { used: number; kept: number; total: number } {
-    const used = bytesOf(running.flatMap(({ cache }) => cache ?? []))
-    return { used, kept: this.#pool.usedBytes - used, total: this.#settings.cacheBytes }
+  /** Bytes that sequences use, bytes that are kept for later ones alone, and those taken from the pool that neither holds. */
+  stats(running: readonly Sequence[]): { used: number; kept: number; lost: number; total: number } {
+    const inUse = running.flatMap(({ cache }) => cache ?? [])
+    const [used, held] = [bytesOf(inUse), bytesOf([...inUse, ...this.tree.caches()])]
+    return { used, kept: held - used, lost: this.#pool.usedBytes - held, total: this.#settings.cacheBytes }
   }
 
   /** Gives everything back. */

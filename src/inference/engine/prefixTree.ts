@@ -48,6 +48,11 @@ export class PrefixTree {
     return this.pinnedCaches().length
   }
 
+  /** Caches of all checkpoints. */
+  caches(): KvCache[] {
+    return [...this.#checkpoints].flatMap(({ checkpoint }) => checkpoint?.cache ?? [])
+  }
+
   /** Caches of the checkpoints that stay. */
   pinnedCaches(): KvCache[] {
     return [...this.#checkpoints].flatMap(({ checkpoint }) =>

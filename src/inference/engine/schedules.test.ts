@@ -82,7 +82,12 @@ describe.each([1, 2, 3, 4])('schedule %i', (seed) => {
     })
     expect(got.filter((text) => text !== null).length).toBeGreaterThan(8)
     const { running, waiting, pages, prefix, tokens } = await engine.stats()
-    expect({ running, waiting, used: pages.used }).toEqual({ running: 0, waiting: 0, used: 0 })
+    expect({ running, waiting, used: pages.used, lost: pages.lost }).toEqual({
+      running: 0,
+      waiting: 0,
+      used: 0,
+      lost: 0,
+    })
     expect(pages.kept).toBeLessThanOrEqual(pages.total)
     expect(prefix.hitTokens).toBeGreaterThan(0)
     expect(tokens.drafted).toBeGreaterThan(0)

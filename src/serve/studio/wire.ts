@@ -98,7 +98,7 @@ export interface EngineView {
   running: number
   waiting: number
   batch: number
-  pages: { used: number; kept: number; total: number }
+  pages: { used: number; kept: number; lost: number; total: number }
   prefix: { queries: number; hitTokens: number; queryTokens: number; nodes: number; pinned: number }
   tokens: { prompt: number; output: number; drafted: number; accepted: number }
   /** Rows each expert read since the start, [layers with experts][experts]. */
