@@ -50,7 +50,7 @@ export async function runServe(flags: ServeFlags): Promise<void> {
       },
       log: openLog(logs ? process.stderr : undefined, { texts: flags.logTexts }),
       studio: {
-        api: (app) => studioRoutes(app, { version, runsFolder: flags.out, engine }),
+        api: (app, deps) => studioRoutes(app, deps, { version, runsFolder: flags.out, engine }),
         ...(hasStudio ? { folder: studioDist } : {}),
       },
     })

@@ -3,6 +3,7 @@
 // A protocol turns its JSON into a ChatRequest, and ChatEvents into its JSON; nothing else of it is known below. Media are
 // bytes here already: files and addresses were resolved by the protocol.
 import type { EngineSampling } from '../inference/index.ts'
+import type { ExpertTrace } from './studio/wire.ts'
 
 export type ChatPart =
   | { kind: 'text'; text: string }
@@ -128,6 +129,8 @@ export interface ChatService {
   /** Reads and keeps a prefix (cachedContents); `id` goes into ChatRequest.cached. */
   pin(request: ChatRequest, ttlSeconds: number): Promise<{ id: string; tokens: number }>
   unpin(id: string): Promise<void>
+  /** Which experts read each token of a conversation that ends with an answer. @throws ServeError without experts */
+  experts(request: ChatRequest, signal?: AbortSignal): Promise<ExpertTrace>
 }
 
 export interface ModelCard {

@@ -13,6 +13,7 @@ export function observed(
     count: (request) => chat.count(request),
     pin: (request, ttl) => chat.pin(request, ttl),
     unpin: (id) => chat.unpin(id),
+    experts: (request, signal) => chat.experts(request, signal),
     embed: (...asked) => chat.embed(...asked),
     async *chat(request: ChatRequest, signal?: AbortSignal): AsyncGenerator<ChatEvent> {
       const started = performance.now()

@@ -2,7 +2,15 @@
 //
 // It stands where the real one stands, behind ChatService, so that everything above it is the real thing. The last user text
 // picks the answer; what it does otherwise (pace, figures, cache hits) is fixed.
-import type { ChatEvent, ChatPart, ChatRequest, ChatService, ChatUsage, ModelCard } from '../../src/serve/index.ts'
+import type {
+  ChatEvent,
+  ChatPart,
+  ChatRequest,
+  ChatService,
+  ChatUsage,
+  ExpertTrace,
+  ModelCard,
+} from '../../src/serve/index.ts'
 
 export interface ScriptedAnswer {
   /** Matches the text of the last user turn. */
@@ -15,6 +23,8 @@ export interface ScriptedOptions {
   answers: readonly ScriptedAnswer[]
   /** Milliseconds before each word. Default 0. */
   paceMs?: number
+  /** Who read a conversation. Default: nobody can tell. */
+  experts?: (request: ChatRequest) => ExpertTrace
 }
 
 const card: ModelCard = {
@@ -82,6 +92,11 @@ export class ScriptedChat implements ChatService {
   }
 
   async unpin(): Promise<void> {}
+
+  async experts(request: ChatRequest): Promise<ExpertTrace> {
+    if (this.#options.experts === undefined) throw new Error('scripted: has no experts')
+    return this.#options.experts(request)
+  }
 }
 
 /** Text of the last turn, results of calls included. */

@@ -46,7 +46,7 @@ function metricsLine(step: number, steps: number, end = 1): string {
 
 describe.skipIf(chromium === undefined)('the studio', () => {
   const [runFolder, fileFolder] = [tempFolder(), tempFolder()]
-  const chat = new ScriptedChat({ answers: demoAnswers, paceMs: 8 })
+  const chat = new ScriptedChat({ answers: demoAnswers, paceMs: 8, experts: demoTrace })
   let server: OpenedServer
   let browser: Browser
   let context: BrowserContext
@@ -66,13 +66,7 @@ describe.skipIf(chromium === undefined)('the studio', () => {
       folder: fileFolder.path,
       studio: {
         folder: studioDist,
-        api: (app) =>
-          studioRoutes(app, {
-            version: '0.1.0',
-            runsFolder: runs,
-            engine,
-            experts: async (_, body) => demoTrace(body),
-          }),
+        api: (app, deps) => studioRoutes(app, deps, { version: '0.1.0', runsFolder: runs, engine }),
       },
     })
     browser = await openBrowser(chromium!)

@@ -1,7 +1,7 @@
 // What the scripted model of the studio's tests says, and the figures of an engine beside it.
 import { crc32, deflateSync } from 'node:zlib'
 import type { Engine, EngineStats } from '../../src/inference/index.ts'
-import type { ExpertTrace } from '../../src/serve/index.ts'
+import type { ChatRequest, ExpertTrace } from '../../src/serve/index.ts'
 import type { ScriptedAnswer } from './scriptedChat.ts'
 
 const essay = `A sparse mixture of experts keeps many small networks and asks only a few of them about each token.
@@ -93,10 +93,11 @@ function chunk(type: string, data: Buffer): Buffer {
 const [layers, experts, topK] = [6, 16, 2]
 
 /** Figures of a server at work: some requests run, counters grow with every look. */
-export function demoEngine(): Pick<Engine, 'stats' | 'contextTokens'> {
+export function demoEngine(): Pick<Engine, 'stats' | 'contextTokens' | 'experts'> {
   let looks = 0
   return {
     contextTokens: 8192,
+    experts: { layers: Array.from({ length: layers }, (_, layer) => layer), count: experts, topK },
     stats: async (): Promise<EngineStats> => {
       const t = ++looks
       const share = (layer: number, expert: number) =>
@@ -117,12 +118,11 @@ export function demoEngine(): Pick<Engine, 'stats' | 'contextTokens'> {
 }
 
 /** Some expert for each word of a conversation. */
-export function demoTrace(request: Record<string, unknown>): ExpertTrace {
-  const contents = request.contents as { role: string; parts: { text?: string }[] }[]
-  const pieces = contents.map(
+export function demoTrace({ turns }: ChatRequest): ExpertTrace {
+  const pieces = turns.map(
     ({ parts }) =>
       parts
-        .map((part) => part.text ?? '')
+        .map((part) => (part.kind === 'text' ? part.text : ''))
         .join('')
         .match(/\s*[A-Za-z]{1,4}|\s*[^A-Za-z]/g) ?? [],
   )
@@ -138,6 +138,12 @@ export function demoTrace(request: Record<string, unknown>): ExpertTrace {
       tokens.flatMap((token) => {
         const first = hash(token.trim().toLowerCase(), layer) % experts
         return [first, (first + 1 + (hash(token, layer + 1) % (experts - 1))) % experts]
+      }),
+    ),
+    weights: Array.from({ length: layers }, (_, layer) =>
+      tokens.flatMap((token) => {
+        const first = 0.5 + (hash(token, layer) % 40) / 100
+        return [first, 1 - first]
       }),
     ),
   }

@@ -18,6 +18,8 @@ export interface MediaTokens {
 export interface WrittenPrompt {
   prompt: Prompt
   counts: ChatUsage['prompt']
+  /** Where the last turn of the model begins; undefined without one. */
+  answerStart?: number
 }
 
 export class PromptWriter {
@@ -28,6 +30,7 @@ export class PromptWriter {
   readonly #sounds: Span[] = []
   readonly #counts: ChatUsage['prompt'] = {}
   #text = ''
+  #answerStart: number | undefined
 
   constructor(tokenizer: Pick<Tokenizer, 'encode'>) {
     this.#tokenizer = tokenizer
@@ -50,6 +53,13 @@ export class PromptWriter {
   cut(): this {
     if (this.#text !== '') for (const id of this.#tokenizer.encode(this.#text)) this.#push(id)
     this.#text = ''
+    return this
+  }
+
+  /** What follows is a turn of the model. */
+  answer(): this {
+    this.cut()
+    this.#answerStart = this.#ids.length
     return this
   }
 
@@ -79,9 +89,9 @@ export class PromptWriter {
   finish(): WrittenPrompt {
     this.cut()
     const ids = Int32Array.from(this.#ids)
-    const counts = { ...this.#counts }
-    if (this.#pictures.length === 0 && this.#sounds.length === 0) return { prompt: { ids }, counts }
+    const rest = { counts: { ...this.#counts }, answerStart: this.#answerStart }
+    if (this.#pictures.length === 0 && this.#sounds.length === 0) return { prompt: { ids }, ...rest }
     const blockEnd = Int32Array.from(this.#blockEnd)
-    return { prompt: { ids, blockEnd, pictures: this.#pictures, sounds: this.#sounds }, counts }
+    return { prompt: { ids, blockEnd, pictures: this.#pictures, sounds: this.#sounds }, ...rest }
   }
 }

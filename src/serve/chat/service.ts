@@ -3,7 +3,9 @@ import { PolluxError } from '../../util/index.ts'
 import type { ChatEvent, ChatPart, ChatRequest, ChatService, ChatUsage, ModelCard } from '../chat.ts'
 import { allowAll, type Policy } from '../policy.ts'
 import { ServeError } from '../serveError.ts'
+import type { ExpertTrace } from '../studio/wire.ts'
 import { Answer } from './answer.ts'
+import { traceExperts } from './expertTrace.ts'
 import { cardOf, findModel, type ServedModel } from './models.ts'
 import { PromptWriter, type WrittenPrompt } from './promptWriter.ts'
 import { Template } from './template.ts'
@@ -150,6 +152,14 @@ class EngineChatService implements ChatService {
     const model = this.#pins.get(id)
     this.#pins.delete(id)
     await model?.engine.unpin(id)
+  }
+
+  async experts(request: ChatRequest, signal?: AbortSignal): Promise<ExpertTrace> {
+    const model = findModel(this.#models, request.model, this.#aliases)
+    const written = await this.#write(model, request)
+    const count = written.prompt.ids.length
+    if (count > model.engine.contextTokens) throw tooLong(count, model.engine.contextTokens)
+    return traceExperts(model, written, signal)
   }
 }
 

@@ -126,6 +126,7 @@ class Rendering {
     const rest = role === 'user' ? parts.filter((part) => part.kind !== 'result') : parts
     if (rest.length === 0) return
     if (!(role === 'model' && this.#open === 'model')) this.#begin(role)
+    if (role === 'model') this.#writer.answer()
     if (role === 'model' && isCurrent) this.#thoughts(rest)
     await this.#content(rest)
   }

@@ -2,9 +2,14 @@
 //
 // They only read: runs, what the engine is doing, and which experts read an answer. Chat goes through the Gemini protocol.
 import { readFile } from 'node:fs/promises'
-import type { Context, Env, Hono } from 'hono'
+import type { Context } from 'hono'
 import type { Engine } from '../../inference/index.ts'
 import { isRecord, PolluxError } from '../../util/index.ts'
+import { readJson } from '../body.ts'
+import { geminiError } from '../protocols/gemini/error.ts'
+import { readRequest } from '../protocols/gemini/request.ts'
+import { invalid, ServeError } from '../serveError.ts'
+import type { ServeApp, ServeContext, ServeDeps } from '../types.ts'
 import { pagePath, readLoadHistory, readMetricsPage, readRunDetail, readRuns } from './runFiles.ts'
 import type { About, EngineView, ExpertTrace } from './wire.ts'
 
@@ -13,20 +18,21 @@ export interface StudioOptions {
   /** Folder of the runs. */
   runsFolder: string
   /** Left out: the page of the engine says that there is none. */
-  engine?: Pick<Engine, 'stats' | 'contextTokens'>
-  /** Which experts read each token of a request in the format of generateContent; left out: it cannot be told. */
-  experts?: (model: string, request: Record<string, unknown>, signal: AbortSignal) => Promise<ExpertTrace>
+  engine?: Pick<Engine, 'stats' | 'contextTokens' | 'experts'>
 }
+
+/** The parts of a server that the routes use. */
+type StudioDeps = Pick<ServeDeps, 'chat' | 'files' | 'limits'>
 
 /** Reports hold their own scripts: they may run those, and reach nothing, this server included. */
 const reportPolicy =
   "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; media-src data:; sandbox allow-scripts"
 
 /** Adds the routes to an app that stands at /studio-api. */
-export function studioRoutes<E extends Env>(app: Hono<E>, options: StudioOptions): void {
-  const { runsFolder, engine, experts, version } = options
+export function studioRoutes(app: ServeApp, deps: StudioDeps, { runsFolder, engine, version }: StudioOptions): void {
   app.get('/about', (c) => {
-    const about = { version, runsFolder, engine: engine !== undefined, experts: experts !== undefined }
+    const hasExperts = engine !== undefined && engine.experts !== null
+    const about = { version, runsFolder, engine: engine !== undefined, experts: hasExperts }
     return c.json(about satisfies About)
   })
   app.get('/runs', async (c) => c.json({ runs: await readRuns(runsFolder) }))
@@ -52,15 +58,19 @@ export function studioRoutes<E extends Env>(app: Hono<E>, options: StudioOptions
     const view = { at: Date.now(), contextTokens: engine.contextTokens, ...(await engine.stats()) }
     return c.json(view satisfies EngineView)
   })
-  app.post('/experts', async (c) => {
-    if (experts === undefined) return problem(c, 501, 'This model has no experts to show.')
-    const body: unknown = await c.req.json().catch(() => undefined)
-    if (!isRecord(body) || typeof body.model !== 'string' || !isRecord(body.request)) {
-      return problem(c, 400, 'experts: the body must be { model, request }')
-    }
-    const { model, request } = body
-    return answer(c, () => experts(model, request, c.req.raw.signal))
-  })
+  app.post('/experts', (c) => answer(c, () => expertsOf(c, deps)))
+}
+
+/** @throws ServeError */
+async function expertsOf(c: ServeContext, { chat, files, limits }: StudioDeps): Promise<ExpertTrace> {
+  const { scope, incoming } = c.env
+  scope.limitSeconds(limits.unarySeconds)
+  const { model, request } = await readJson(incoming, limits.bodyBytes)
+  if (typeof model !== 'string') throw invalid('model', 'model: must be the name of a model.')
+  if (!isRecord(request)) throw invalid('request', 'request: must be a request as generateContent takes it.')
+  const read = await readRequest(request, model, { files, owner: scope.key }, 'request')
+  if (read.cached !== undefined) throw invalid('request.cachedContent', 'Cached contents are not read here.')
+  return chat.experts(read.chat, scope.signal)
 }
 
 async function answer(c: Context, work: () => Promise<object>): Promise<Response> {
@@ -73,6 +83,10 @@ async function answer(c: Context, work: () => Promise<object>): Promise<Response
 
 /** Errors about runs are 404; others that a person can put right 400; the rest goes up. */
 function failure(c: Context, error: unknown): Response {
+  if (error instanceof ServeError) {
+    const { status, body } = geminiError(error)
+    return c.json(body, status as 400)
+  }
   if (!(error instanceof PolluxError)) throw error
   return problem(c, error.message.startsWith('runs:') ? 404 : 400, error.message)
 }

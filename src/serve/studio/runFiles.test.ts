@@ -1,7 +1,8 @@
 import { appendFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
-import { Hono } from 'hono'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { tempFolder } from '../../testing/index.ts'
+import { createChatService } from '../chat/service.ts'
+import { openServer } from '../open.ts'
 import { studioRoutes } from './routes.ts'
 import { readLoadHistory, readMetricsPage, readRuns } from './runFiles.ts'
 
@@ -59,9 +60,13 @@ it('answers 404 for what is no run and for paths that climb out of the folder', 
   using folder = tempFolder({ 'runs/a/run.json': record('2026-01-01'), 'secret/run.json': record('2026-01-01') })
   mkdirSync(folder.file('runs/empty'))
   writeFileSync(folder.file('runs/a/report.html'), '<p>report</p>')
-  const app = new Hono()
-  studioRoutes(app, { version: '0', runsFolder: folder.file('runs') })
-  const status = async (path: string) => (await app.request(path)).status
+  const server = await openServer({
+    ...{ chat: createChatService([]), folder: folder.path },
+    studio: { api: (app, deps) => studioRoutes(app, deps, { version: '0', runsFolder: folder.file('runs') }) },
+  })
+  onTestFinished(() => server.close(0))
+  const get = (path: string) => fetch(`${server.url}/studio-api${path}`)
+  const status = async (path: string) => (await get(path)).status
   expect(await status('/runs/a')).toBe(200)
   expect(await status('/runs/a/pages/report.html')).toBe(200)
   for (const path of ['/runs/b', '/runs/..%2Fsecret', '/runs/..', '/runs/empty/metrics', '/runs/a/pages/run.json']) {
@@ -69,6 +74,6 @@ it('answers 404 for what is no run and for paths that climb out of the folder', 
   }
   expect(await status('/runs/a/pages/..%2F..%2F..%2Fsecret%2Frun.json')).toBe(404)
   expect(await status('/engine')).toBe(501)
-  const report = await app.request('/runs/a/pages/report.html')
+  const report = await get('/runs/a/pages/report.html')
   expect(report.headers.get('content-security-policy')).toContain("default-src 'none'")
 })

@@ -117,4 +117,6 @@ export interface ExpertTrace {
   topK: number
   /** [layers][tokens * topK], the likeliest first. */
   chosen: number[][]
+  /** What each counts in the sum, rounded; 0 for an empty slot. */
+  weights: number[][]
 }
