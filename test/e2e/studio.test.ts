@@ -101,10 +101,10 @@ describe.skipIf(chromium === undefined)('the studio', () => {
   }
   const answers = () => page.getByRole('article', { name: 'Model' })
   const finished = (count = 1) => expect.poll(() => page.locator('.figures').count(), { timeout: 20_000 }).toBe(count)
-  const picture = async (name: string) => {
+  const picture = async (name: string, mouseAway = true) => {
     const folder = process.env.POLLUX_SCREENSHOTS
     if (folder === undefined || folder === '') return
-    await page.mouse.move(0, 0)
+    if (mouseAway) await page.mouse.move(0, 0)
     await page.waitForTimeout(600)
     await page.screenshot({ path: join(folder, `studio-${name}.png`) })
   }
@@ -294,7 +294,15 @@ describe.skipIf(chromium === undefined)('the studio', () => {
     const before = await page.locator('.token').first().getAttribute('data-expert')
     await page.keyboard.press('ArrowRight')
     await expect.poll(() => page.locator('.token').first().getAttribute('data-expert')).not.toBe(before)
-    await picture('experts')
+    await page.locator('.token-text').focus()
+    await page.keyboard.press('ArrowRight')
+    await page.getByText(/token \d+, layer 4/).waitFor()
+    const read = page.locator('.token.here')
+    expect(await page.locator('.token-card li').first().innerText()).toMatch(
+      new RegExp(`expert ${await read.getAttribute('data-expert')}\\s+0\\.\\d{3}`),
+    )
+    await page.locator('.token').nth(40).hover()
+    await picture('experts', false)
     await page.getByRole('radio', { name: 'Load' }).check()
     await page.locator('.heat canvas').focus()
     await page.keyboard.press('ArrowRight')

@@ -12,7 +12,9 @@ import { hashOf } from '../lib/route.ts'
 import { useStore } from '../lib/store.ts'
 import { Empty, Segmented } from '../ui/controls.tsx'
 import { useShortcuts } from '../ui/shortcuts.ts'
+import { expertColour } from './colours.ts'
 import { expertCounts } from './loads.ts'
+import { TokenText } from './tokenText.tsx'
 
 interface TokenExpertsProps {
   conversationId: string
@@ -42,13 +44,6 @@ export function TokenExperts({ conversationId, messageId }: TokenExpertsProps) {
   if (error !== '') return <Empty title="The experts cannot be shown">{error}</Empty>
   if (trace === undefined) return <p class="hint">The model reads the conversation once more.</p>
   return <ColouredTokens trace={trace} back={hashOf('chat', conversationId)} />
-}
-
-/** A colour of its own for each expert, on which ink can be read in both themes. */
-export function expertColour(expert: number): string {
-  const hue = (expert * 137.508 + 20) % 360
-  const lift = (expert % 3) * 0.03
-  return `light-dark(oklch(${0.86 + lift} 0.085 ${hue}), oklch(${0.4 + lift} 0.085 ${hue}))`
 }
 
 function ColouredTokens({ trace, back }: { trace: ExpertTrace; back: string }) {
@@ -101,7 +96,7 @@ function ColouredTokens({ trace, back }: { trace: ExpertTrace; back: string }) {
           Back to the conversation
         </a>
       </div>
-      <TokenText {...{ trace, from, choices, rank, only }} />
+      <TokenText {...{ trace, from, layer, rank, only }} />
       <h2>
         Experts of layer {layers[layer]}
         <span class="faint">
@@ -114,51 +109,6 @@ function ColouredTokens({ trace, back }: { trace: ExpertTrace; back: string }) {
 }
 
 const ranks = ['First', 'Second', 'Third', 'Fourth']
-
-interface TokenTextProps {
-  trace: ExpertTrace
-  /** First token shown. */
-  from: number
-  /** Choices of the layer, [tokens * topK]. */
-  choices: readonly number[]
-  rank: number
-  /** The only expert to be coloured. */
-  only: number | undefined
-}
-
-function TokenText({ trace: { tokens, topK }, from, choices, rank, only }: TokenTextProps) {
-  const [hovered, setHovered] = useState<number | undefined>()
-  const told =
-    hovered === undefined
-      ? ' '
-      : `${JSON.stringify(tokens[hovered])}: experts ${choices.slice(hovered * topK, (hovered + 1) * topK).join(', ')}`
-  return (
-    <div>
-      <p class="token-text" aria-label="Tokens">
-        {tokens.slice(from).map((text, i) => {
-          const place = from + i
-          const expert = choices[place * topK + rank]
-          const dim = only !== undefined && only !== expert
-          return (
-            <span
-              key={place}
-              class={dim ? 'token dim' : 'token'}
-              style={{ backgroundColor: dim ? '' : expertColour(expert) }}
-              data-expert={expert}
-              onMouseEnter={() => setHovered(place)}
-              onMouseLeave={() => setHovered(undefined)}
-            >
-              {text === '' ? '▫' : text}
-            </span>
-          )
-        })}
-      </p>
-      <p class="heat-cell" role="status">
-        {told}
-      </p>
-    </div>
-  )
-}
 
 interface ChipsProps {
   counts: { expert: number; count: number }[]
