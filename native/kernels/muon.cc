@@ -7,9 +7,11 @@
 //   p <- p (1 - lr wd) - lr sqrt(max(1, rows / cols)) X
 //
 // (a, b, c) = (3.4445, -4.7750, 2.0315) drive all singular values towards 1 quickly, not exactly. The experts of a
-// layer are one batch. Floor: 5 (4 s^2 l + 2 s^3) operations for a matrix with sides s <= l; long ones: muon_gram.h.
+// layer are one batch. Floor: 5 (4 s^2 l + 2 s^3) operations for a matrix with sides s <= l; many: muon_each.h; long
+// ones: muon_gram.h.
 #include <math.h>
 #include "kernels/block_gemm.h"
+#include "kernels/muon_each.h"
 #include "kernels/muon_gram.h"
 #include "kernels/ops.h"
 #include "parallel/pool.h"
@@ -19,6 +21,8 @@ namespace {
 
 constexpr float kA = 3.4445f, kB = -4.7750f, kC = 2.0315f;
 constexpr int kIterations = 5;
+// From so many matrices on, each is one thread's; fewer are shared out among the threads product by product.
+constexpr int64_t kMany = 4;
 
 template <class T> constexpr Dtype dtype_of() { return sizeof(T) == 2 ? BF16 : F32; }
 
@@ -162,7 +166,7 @@ template <class T> void apply(const Shape& s, const T* x, float* p, float step, 
 }
 
 template <class T>
-void muon_as(const Shape& s, float* p, const float* g, float* m, float lr, float momentum, float weight_decay, float grad_scale,
+void muon_as(const Shape& s, float* p, const float* g, float* m, float step, float momentum, float keep, float grad_scale,
              Dtype compute) {
   const int64_t n = s.batch * s.size(), square = s.batch * s.small() * s.small();
   // gemm packs into shared slot 0; these are the others.
@@ -175,31 +179,36 @@ void muon_as(const Shape& s, float* p, const float* g, float* m, float lr, float
   momentum_step(s, g, m, momentum, grad_scale, u, norms);
   normalise(s, u, norms, x);
   const T* result = newton_schulz(s, x, y, gram, poly, compute);
-  const float ratio = float(s.rows) / float(s.cols);
-  apply(s, result, p, lr * sqrtf(ratio > 1 ? ratio : 1.0f), 1 - lr * weight_decay);
+  apply(s, result, p, step, keep);
 }
 
-// Long matrices, each by one thread from its gradient to its weights.
-void muon_long(const Shape& s, float* p, const float* g, float* m, float step, float momentum, float keep, float grad_scale) {
-  const int64_t small = s.small(), large = s.large();
+// Many matrices, each by one thread from its gradient to its weights. `iterate(thread, u, inverse)` turns an update
+// u [rows, cols] times `inverse` into the orthogonal X [small, large] and says where that lies; u is in `slot` of its thread.
+template <class Iterate>
+void muon_each(const Shape& s, float* p, const float* g, float* m, float step, float momentum, float keep, float grad_scale,
+               int slot, const Iterate& iterate) {
+  const int64_t large = s.large();
   parallel_for(s.batch, [&](int64_t e, int thread) {
-    const GramScratch z = gram_scratch(thread, 1, small, large);
+    float* u = (float*)thread_scratch(thread, slot, size_t(s.size()) * sizeof(float));
     const int64_t at = e * s.size();
     double sum = 0;
-    // the update waits where the result will come
     for (int64_t r = 0; r < s.rows; r++) {
       const int64_t row = r * s.cols;
-      sum += momentum_run(g + at + row, m + at + row, momentum, grad_scale, z.out + row, s.cols);
+      sum += momentum_run(g + at + row, m + at + row, momentum, grad_scale, u + row, s.cols);
     }
-    const float inverse = float(1 / (sqrt(sum) + 1e-7));
-    for (int64_t i = 0; i < small; i++)
-      for (int64_t j = 0; j < large; j++) z.x[i * large + j] = inverse * z.out[s.tall() ? j * small + i : i * large + j];
-    gram_newton_schulz(z, small, large, kIterations, kA, kB, kC);
+    const float* x = iterate(thread, u, float(1 / (sqrt(sum) + 1e-7)));
     for (int64_t r = 0; r < s.rows; r++) {
       float* to = p + at + r * s.cols;
-      for (int64_t c = 0; c < s.cols; c++) to[c] = to[c] * keep - step * z.out[s.tall() ? c * large + r : r * large + c];
+      for (int64_t c = 0; c < s.cols; c++) to[c] = to[c] * keep - step * x[s.tall() ? c * large + r : r * large + c];
     }
   });
+}
+
+// x [small, large] = inverse * u [rows, cols], turned if tall.
+void scaled_turn(const Shape& s, const float* u, float inverse, float* x) {
+  const int64_t small = s.small(), large = s.large();
+  for (int64_t i = 0; i < small; i++)
+    for (int64_t j = 0; j < large; j++) x[i * large + j] = inverse * u[s.tall() ? j * small + i : i * large + j];
 }
 
 }  // namespace
@@ -208,15 +217,34 @@ void muon(float* p, const float* g, float* m, int64_t batch, int64_t rows, int64
           float weight_decay, float grad_scale, Dtype compute) {
   if (batch == 0 || rows == 0 || cols == 0) return;
   const Shape shape = {batch, rows, cols};
-  if (shape.large() >= 4 * shape.small()) {
-    const float ratio = float(rows) / float(cols), step = lr * sqrtf(ratio > 1 ? ratio : 1.0f);
-    muon_long(shape, p, g, m, step, momentum, 1 - lr * weight_decay, grad_scale);
-    return;
+  const int64_t small = shape.small(), large = shape.large();
+  const float ratio = float(rows) / float(cols), step = lr * sqrtf(ratio > 1 ? ratio : 1.0f), keep = 1 - lr * weight_decay;
+  const auto each = [&](const auto& iterate) {
+    muon_each(shape, p, g, m, step, momentum, keep, grad_scale, 1, iterate);
+  };
+  const auto schulz = [&](auto zero) {
+    typedef decltype(zero) T;
+    each([&](int thread, const float* u, float inverse) -> const float* {
+      const EachScratch<T> z = each_scratch<T>(thread, 0, small, large);
+      scaled_turn(shape, u, inverse, z.x);
+      each_newton_schulz(z, small, large, kIterations, kA, kB, kC);
+      return z.x;
+    });
+  };
+  if (large >= 4 * small) {
+    each([&](int thread, const float* u, float inverse) -> const float* {
+      const GramScratch z = gram_scratch(thread, 0, small, large);
+      scaled_turn(shape, u, inverse, z.x);
+      gram_newton_schulz(z, small, large, kIterations, kA, kB, kC);
+      return z.out;
+    });
+  } else if (batch >= kMany) {
+    compute == BF16 ? schulz(Half()) : schulz(float());
+  } else if (compute == BF16) {
+    muon_as<bf16>(shape, p, g, m, step, momentum, keep, grad_scale, compute);
+  } else {
+    muon_as<float>(shape, p, g, m, step, momentum, keep, grad_scale, compute);
   }
-  if (compute == BF16)
-    muon_as<bf16>(shape, p, g, m, lr, momentum, weight_decay, grad_scale, compute);
-  else
-    muon_as<float>(shape, p, g, m, lr, momentum, weight_decay, grad_scale, compute);
 }
 
 }  // namespace pollux::POLLUX_NS
