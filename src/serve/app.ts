@@ -90,6 +90,14 @@ export class App {
 
   /** Answers one request. */
   async fetch(request: Request, bindings: HttpBindings): Promise<Response> {
+    const response = await this.#answer(request, bindings)
+    // what is left is to send it: a client that takes nothing for so long must not hold a place among the requests
+    const { outgoing } = bindings
+    outgoing.setTimeout(this.deps.limits.stallSeconds * 1000, () => outgoing.destroy())
+    return response
+  }
+
+  async #answer(request: Request, bindings: HttpBindings): Promise<Response> {
     const { incoming, outgoing } = bindings
     const scope = openScope(outgoing)
     const url = new URL(request.url)

@@ -22,6 +22,9 @@ import { partOf, usageMetadata } from './response.ts'
 const path =
   /^\/ws\/google\.ai\.generativelanguage\.v1(?:beta|alpha)?\.GenerativeService\.BidiGenerateContent(Constrained)?$/
 
+/** Bytes that may wait for a client before its answer does. */
+const waitingBytes = 2 ** 20
+
 /** Tokens that let a client open sessions without knowing the key; in memory. */
 export class LiveTokens {
   readonly #tokens = new Map<string, { owner: string; uses: number; expiresAt: number }>()
@@ -131,6 +134,18 @@ class Session {
     if (this.#ws.readyState === this.#ws.OPEN) this.#ws.send(JSON.stringify(message))
   }
 
+  /** Waits for a client that reads slowly, and gives up one that does not read. */
+  async #drained(signal: AbortSignal): Promise<void> {
+    const until = performance.now() + this.#parts.deps.limits.stallSeconds * 1000
+    while (this.#ws.bufferedAmount > waitingBytes && !signal.aborted) {
+      if (performance.now() > until) {
+        this.#ws.terminate()
+        throw new ServeError('cancelled', 'The client reads nothing.')
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+
   async #take(data: RawData): Promise<void> {
     const bytes = Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data as ArrayBuffer)
     const message = new Fields(parseJson(bytes))
@@ -211,6 +226,7 @@ class Session {
     const request = { ...this.#setup!, turns: [...this.#turns] }
     this.#turns.push(turn)
     for await (const event of deps.chat.chat(request, signal)) {
+      await this.#drained(signal)
       if (signal.aborted) return
       if (event.type === 'text') told.push({ kind: 'text', text: event.text })
       const part = partOf(event)
