@@ -1,7 +1,9 @@
 // `pollux chat`: the flags; the work is in chatRun.ts, loaded when the command runs.
 import type { Command } from 'commander'
+import type { WeightKind } from '../model/index.ts'
 import { nonNegativeNumber, oneOf, wholeNumber } from './flags.ts'
 import { defaultOut } from './runFolder.ts'
+import { weightsOption } from './weightsOption.ts'
 
 /** Flags of `pollux chat` as commander hands them over. */
 export interface ChatFlags {
@@ -12,6 +14,7 @@ export interface ChatFlags {
   tokens: number
   seed?: number
   think?: boolean
+  weights: WeightKind
   out: string
 }
 
@@ -19,6 +22,7 @@ const examples = `
 Examples:
   $ npx pollux chat                        the newest run
   $ npx pollux chat --model big --system "Answer in one sentence."
+  $ npx pollux chat --model big --weights int4
   $ echo "what is a fox?" | npx pollux chat --temperature 0
 
 In the conversation: /help lists what can be typed; Ctrl-C stops an answer, Ctrl-D ends.
@@ -40,6 +44,7 @@ export function addChat(program: Command): void {
     .option('--tokens <n>', 'tokens of an answer at most', wholeNumber('--tokens'), 512)
     .option('--seed <n>', 'seed of the draws (default: drawn)', wholeNumber('--seed', 0, 2 ** 31 - 1))
     .option('--think', 'let the model think first, and show it')
+    .addOption(weightsOption())
     .option('--out <dir>', 'folder that holds the runs', defaultOut)
     .addHelpText('after', examples)
     .action(async (flags: ChatFlags) => {

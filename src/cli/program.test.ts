@@ -66,7 +66,7 @@ describe('the surface of the command line', () => {
   it('has these flags on sample', () => {
     expect(flagsOf('sample')).toEqual([
       ...['--run <name>', '--prompt <text>', '--tokens <n>', '--temperature <x>', '--top-k <n>', '--top-p <x>'],
-      ...['--seed <n>', '--kv-dtype <dtype>', '--out <dir>', '--json'],
+      ...['--seed <n>', '--weights <kind>', '--kv-dtype <dtype>', '--out <dir>', '--json'],
     ])
   })
 

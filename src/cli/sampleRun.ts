@@ -14,7 +14,7 @@ import { resumeCommand } from './trainPlan.ts'
 export async function continueText(flags: SampleFlags): Promise<void> {
   const { prompt, tokens, temperature, topK, topP, seed, kvDtype } = flags
   const run = findRun(flags.out, flags.run)
-  const writer = loadWriter(checkpointOf(run, flags.out))
+  const writer = loadWriter(checkpointOf(run, flags.out), flags.weights)
   const terminal = openTerminal(process.stdout)
   // a model may write control characters; a terminal must not obey them
   const shown = terminal.isTerminal ? printable : (text: string) => text

@@ -1,7 +1,9 @@
 // `pollux serve`: the flags; the work is in serveRun.ts, loaded when the command runs.
 import type { Command } from 'commander'
+import type { WeightKind } from '../model/index.ts'
 import { oneOf, positiveNumber, repeated, wholeNumber } from './flags.ts'
 import { defaultOut } from './runFolder.ts'
+import { weightsOption } from './weightsOption.ts'
 
 /** Flags of `pollux serve` as commander hands them over. */
 export interface ServeFlags {
@@ -16,6 +18,7 @@ export interface ServeFlags {
   timeout: number
   drain: number
   cacheGb: number
+  weights: WeightKind
   kvDtype: 'bf16' | 'int8'
   batch: number
   queue: number
@@ -32,6 +35,7 @@ Examples:
   $ npx pollux serve                                   the newest run, for programs on this machine
   $ npx pollux serve --model big --port 8080           a run by its name
   $ npx pollux serve --model ./gemma --kv-dtype int8   a checkpoint folder
+  $ npx pollux serve --model big --weights int8        in half the memory, with small errors
   $ npx pollux serve --host 0.0.0.0 --api-key "$KEY"   for other machines: with a key
   $ npx pollux serve --api-key alice=s1 --api-key bob=s2 --rpm 60 --tpm 100000
 
@@ -68,6 +72,7 @@ export function addServe(program: Command): void {
     )
     .option('--drain <seconds>', 'longest wait for answers in work at the end', positiveNumber('--drain'), 30)
     .option('--cache-gb <x>', 'memory for keys and values', positiveNumber('--cache-gb'), 1)
+    .addOption(weightsOption())
     .option(
       '--kv-dtype <dtype>',
       'how keys and values are kept: bf16, or int8 in half the memory',

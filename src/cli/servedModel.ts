@@ -10,6 +10,7 @@ import {
   mediaTokenizerFolder,
   parseMultimodalConfig,
   recoverFolder,
+  type WeightKind,
 } from '../model/index.ts'
 import { drawerOf, grammarVocabulary, MediaReader, type ServedModel, type TemplateName } from '../serve/index.ts'
 import { Tokenizer } from '../tokenizer/index.ts'
@@ -24,6 +25,8 @@ export interface ServedModelFlags {
   /** Folder that holds the runs. */
   out: string
   template?: TemplateName
+  /** How weights are kept. */
+  weights: WeightKind
 }
 
 /** A model and the engine that is behind it, to be closed. */
@@ -44,7 +47,11 @@ export async function openServedModel(flags: ServedModelFlags, options: EngineOp
   }
   const tokenizer = Tokenizer.load(path)
   const media = mediaOf(folder, tokenizer)
-  const engine = await startEngine({ folder, options: { vocabulary: grammarVocabulary(tokenizer), ...options } })
+  const engine = await startEngine({
+    folder,
+    weights: flags.weights,
+    options: { vocabulary: grammarVocabulary(tokenizer), ...options },
+  })
   if (engine.vocabSize < tokenizer.vocabSize) {
     await engine.close()
     throw new PolluxError(

@@ -1,7 +1,7 @@
 // Text from a checkpoint: loads model and tokenizer, yields the continuation piece by piece.
 import { join } from 'node:path'
 import { generate, generatePlainly, type SamplingOptions } from '../inference/index.ts'
-import { type Decoder, loadModel } from '../model/index.ts'
+import { type Decoder, loadModel, quantise, type WeightKind } from '../model/index.ts'
 import { Tokenizer } from '../tokenizer/index.ts'
 import { PolluxError, Rng } from '../util/index.ts'
 
@@ -23,8 +23,13 @@ export interface WriteOptions extends SamplingOptions {
   onProgress?: (done: number, total: number) => void
 }
 
-/** Loads a checkpoint folder. @throws an error that names the file at fault */
-export function loadWriter(folder: string): Writer {
+/**
+ * Loads a checkpoint folder.
+ *
+ * @param weights how weights are kept, for a model that only writes text. Default: f32, from which all else can be made
+ * @throws an error that names the file at fault
+ */
+export function loadWriter(folder: string, weights?: WeightKind): Writer {
   const model = loadModel(folder)
   const tokenizer = Tokenizer.load(join(folder, 'tokenizer.json'))
   if (tokenizer.vocabSize !== model.config.vocab_size) {
@@ -33,6 +38,7 @@ export function loadWriter(folder: string): Writer {
       { hint: 'the folder mixes files of two models' },
     )
   }
+  if (weights !== undefined) quantise(model, weights)
   return { model, tokenizer }
 }
 

@@ -4,17 +4,26 @@
 // are the answer's. Routers stay in f32 (they flip between near-equal experts), so do norms and factors, and the table that
 // tokens are looked up in. As llama.cpp's q8_0 and q4_0: groups of 32 of a row share a scale.
 import type { Frozen } from '../tensor/index.ts'
+import { PolluxError } from '../util/index.ts'
 import type { Weight } from '../nn/index.ts'
 import type { Decoder } from './decoder.ts'
 import { type Model, MultimodalModel } from './multimodal.ts'
+
+/** How the matrices of a model can be kept for inference. */
+export type WeightKind = Frozen
+export const weightKinds: readonly WeightKind[] = ['bf16', 'int8', 'int4']
 
 /**
  * Packs a model for inference, in place. It cannot be trained or saved afterwards; routers, norms and tables keep f32.
  *
  * @param kind bits of a weight: 'bf16' 16, 'int8' 8.5, 'int4' 4.5 (with scales)
  * @returns bytes that the packed matrices take
+ * @throws PolluxError for another kind
  */
-export function quantise(model: Model, kind: Frozen): number {
+export function quantise(model: Model, kind: WeightKind): number {
+  if (!weightKinds.includes(kind)) {
+    throw new PolluxError(`quantise: weights must be ${weightKinds.join(', ')}, got ${JSON.stringify(kind)}`)
+  }
   const text: Decoder = model instanceof MultimodalModel ? model.text : model
   const table = text.embedding.parameter
   for (const weight of text.weights) {

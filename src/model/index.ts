@@ -32,7 +32,7 @@ export { type Capacity, isCapacitySpec, parseCapacity } from './capacity.ts'
 export { Block, type BlockContext, type BlockInputs, type BlockResult } from './block.ts'
 export { Decoder, type ForwardOptions, type HiddenResult, type LossResult } from './decoder.ts'
 export type { DecoderInput, Past } from './decoderInput.ts'
-export { quantise } from './freeze.ts'
+export { quantise, type WeightKind, weightKinds } from './freeze.ts'
 export { upcycle, type UpcycleOptions } from './upcycle.ts'
 export { type Model, MultimodalModel, type MultimodalInput, newModel } from './multimodal.ts'
 export {

@@ -48,6 +48,7 @@ describe('bad input', () => {
     ['runs in a file', ['runs', '--out', 'text.md'], 1, /--out: must be a folder .* read, got text\.md \(ENOTDIR\)/],
     ['training into a file', ['train', '--out', 'text.md'], 1, /--out: .* written, got text\.md \(ENOTDIR\)/],
     ['sampling from a file', ['sample', '--out', 'text.md'], 1, /--out: .* read, got text\.md \(ENOTDIR\)/],
+    ['weights of no kind', ['serve', '--weights', 'int5'], 2, /got "int5"\nhint: did you mean --weights int[48]\?/],
     ['too much probability', ['sample', '--top-p', '2'], 2, /--top-p: must be a number above 0 and at most 1/],
   ])('%s gets a clear error', async (_, args, code, message) => {
     const result = await pollux(args, { cwd: folder })

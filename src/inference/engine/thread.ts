@@ -3,8 +3,8 @@
 // An answer's events cross as long as the reader has credit; without it the loop over them stands still, the engine's own
 // buffer fills, and the sequence pauses.
 import { parentPort, workerData } from 'node:worker_threads'
-import { loadAnyModel, type Model, newModel } from '../../model/index.ts'
-import { Rng } from '../../util/index.ts'
+import { loadAnyModel, type Model, newModel, quantise } from '../../model/index.ts'
+import { PolluxError, Rng } from '../../util/index.ts'
 import type { Engine } from '../engineTypes.ts'
 import type { Prompt } from '../prompt.ts'
 import { createEngine } from './engine.ts'
@@ -26,7 +26,7 @@ interface Answer {
 
 try {
   const { source, options } = workerData as ThreadStart
-  const engine = createEngine(modelOf(source), options)
+  const engine = createEngine(modelOf(source, options.compute), options)
   serve(engine)
   const { contextTokens, vocabSize, experts } = engine
   post({ type: 'ready', contextTokens, vocabSize, experts })
@@ -34,8 +34,15 @@ try {
   post({ type: 'failed', error: toWire(error) })
 }
 
-function modelOf(source: EngineSource): Model {
-  return 'folder' in source ? loadAnyModel(source.folder) : newModel(source.config).initialise(new Rng(source.seed))
+function modelOf(source: EngineSource, compute = 'bf16'): Model {
+  const { weights } = source
+  if (weights !== undefined && compute !== 'bf16') {
+    throw new PolluxError(`engine: compute must be bf16 with weights of ${weights}, got ${compute}`)
+  }
+  const model =
+    'folder' in source ? loadAnyModel(source.folder) : newModel(source.config).initialise(new Rng(source.seed))
+  if (weights !== undefined) quantise(model, weights)
+  return model
 }
 
 function serve(engine: Engine): void {

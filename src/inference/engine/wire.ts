@@ -1,16 +1,24 @@
 // What passes between an engine's thread and the one that asks it. Plain data; errors by name, since classes do not cross.
-import type { ModelConfig, MultimodalConfig } from '../../model/index.ts'
+import type { ModelConfig, MultimodalConfig, WeightKind } from '../../model/index.ts'
 import { PolluxError } from '../../util/index.ts'
 import type { EngineEvent, EngineRequest, ExpertShape } from '../engineTypes.ts'
 import { EngineClosedError, EngineFailedError, EngineFullError } from './errors.ts'
 import type { EngineOptions } from './options.ts'
 
-/** Where a thread gets its model from. */
+/** Where a thread gets its model from, and how it keeps it. */
 export type EngineSource =
   /** A checkpoint folder of any known kind. */
-  | { folder: string }
-  /** New weights, drawn from a seed: for tests and measurements. */
-  | { config: ModelConfig | MultimodalConfig; seed: number }
+  (
+    | { folder: string }
+    /** New weights, drawn from a seed: for tests and measurements. */
+    | { config: ModelConfig | MultimodalConfig; seed: number }
+  ) & {
+    /**
+     * Bits of what products read: 'bf16' 16, 'int8' 8.5, 'int4' 4.5, with no f32 beside them (`quantise` in src/model).
+     * Default: f32 as loaded, and beside it what products of `compute` read.
+     */
+    weights?: WeightKind
+  }
 
 export interface ThreadStart {
   source: EngineSource
