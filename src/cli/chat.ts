@@ -25,7 +25,7 @@ Examples:
   $ npx pollux chat --model big --weights int4
   $ echo "what is a fox?" | npx pollux chat --temperature 0
 
-In the conversation: /help lists what can be typed; Ctrl-C stops an answer, Ctrl-D ends.
+In the conversation: /help lists what can be typed; Ctrl-C stops an answer, Ctrl-D (or Ctrl-C twice) ends.
 `
 
 /** Adds the command. */

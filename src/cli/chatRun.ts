@@ -1,7 +1,7 @@
 // Runs `pollux chat`: a conversation line by line. Lines that begin with / are for the program, all others for the model.
-import { createInterface } from 'node:readline'
 import { type ChatPart, type ChatService, type ChatTurn, createChatService } from '../serve/index.ts'
 import type { ChatFlags } from './chat.ts'
+import { ChatLines } from './chatLines.ts'
 import { count, decimals } from './format.ts'
 import { writeAside } from './runFolder.ts'
 import { openServedModel } from './servedModel.ts'
@@ -12,7 +12,10 @@ const help = `  /help            this list
   /system [text]   what the model is told first; without a text: nothing
   /save [file]     write the conversation as JSON (default: chat.json)
   /new             begin again
-  /exit            end, as Ctrl-D does`
+  /exit            end, as Ctrl-D does
+  Ctrl-C           stop the answer`
+
+const commands = ['/help', '/undo', '/system ', '/save ', '/new', '/exit']
 
 export async function runChat(flags: ChatFlags): Promise<void> {
   const terminal = openTerminal(process.stdout)
@@ -46,27 +49,15 @@ class Conversation {
   }
 
   async run(): Promise<void> {
-    const isTerminal = this.#terminal.isTerminal && process.stdin.isTTY === true
-    const lines = createInterface({
-      input: process.stdin,
-      output: isTerminal ? process.stdout : undefined,
-      prompt: '> ',
-    })
-    // the first Ctrl-C stops an answer; with none in work it ends
-    const interrupt = (): void => (this.#stop ? this.#stop.abort() : lines.close())
-    lines.on('SIGINT', interrupt)
-    process.on('SIGINT', interrupt)
-    try {
-      if (isTerminal) lines.prompt()
-      for await (const line of lines) {
-        if (line.trim() === '/exit') break
-        if (line.startsWith('/')) this.#command(line)
-        else if (line.trim() !== '') await this.#ask(line)
-        if (isTerminal) lines.prompt()
-      }
-    } finally {
-      process.off('SIGINT', interrupt)
-      lines.close()
+    const onStop = (): boolean => {
+      this.#stop?.abort()
+      return this.#stop !== undefined
+    }
+    using lines = new ChatLines({ terminal: this.#terminal, words: commands, onStop })
+    for await (const line of lines) {
+      if (line.trim() === '/exit') break
+      if (line.startsWith('/')) this.#command(line)
+      else if (line.trim() !== '') await this.#ask(line, lines.isInteractive)
     }
   }
 
@@ -100,8 +91,8 @@ class Conversation {
     }
   }
 
-  /** Shows the answer as it comes. One that was stopped stays, as far as it came. */
-  async #ask(text: string): Promise<void> {
+  /** Shows the answer as it comes. One that was stopped stays, as far as it came. @throws what a pipe should hear of */
+  async #ask(text: string, isInteractive: boolean): Promise<void> {
     const { temperature, tokens, seed, think } = this.#flags
     const terminal = this.#terminal
     const question: ChatTurn = { role: 'user', parts: [{ kind: 'text', text }] }
@@ -136,6 +127,7 @@ class Conversation {
       if (!terminal.isTerminal) terminal.line()
     } catch (error) {
       if (!this.#stop.signal.aborted) {
+        if (!isInteractive) throw error
         // a question that cannot be answered is no reason to lose the conversation
         terminal.line(printable(`\n${error instanceof Error ? error.message : String(error)}`))
         return
