@@ -117,7 +117,7 @@ async function overload(server: SoakServer, { report, rng, tally, rate, seconds 
   }
   const sent: Promise<void>[] = []
   for (let due = 0; due < seconds; due += -Math.log(1 - rng.uniform()) / rate) {
-    if (due > elapsed()) await sleep(1000 * (due - elapsed()))
+    if (due > elapsed()) await sleep(1000 * Math.max(0, due - elapsed()))
     if (server.exitCode !== null) throw new Error(`soak: the server must stay up, got its end: ${server.complaints}`)
     sent.push(tally.send(server.url, drawRequest(rng)))
   }

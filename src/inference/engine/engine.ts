@@ -16,6 +16,7 @@ import { EventStream } from './eventStream.ts'
 import { expertShape } from './expertTrace.ts'
 import { EngineLoop } from './loop.ts'
 import { type EngineOptions, type EngineSettings, engineSettings } from './options.ts'
+import { Expiry } from './pins.ts'
 import { checkNumbers } from './progress.ts'
 import { Sequence, type SequenceListener } from './sequence.ts'
 import { WriterFactory } from './writer.ts'
@@ -27,7 +28,7 @@ export function createEngine(model: Model, options: EngineOptions = {}): Engine 
 
 interface Pin {
   keys: Float64Array
-  timer: NodeJS.Timeout | undefined
+  timer: Expiry | undefined
 }
 
 class LocalEngine implements Engine {
@@ -102,8 +103,7 @@ class LocalEngine implements Engine {
     }
     const sequence = await this.#read('pin', prompt)
     const id = `pin-${++this.#pinCount}`
-    const timer =
-      ttlSeconds === undefined ? undefined : setTimeout(() => void this.unpin(id), ttlSeconds * 1000).unref()
+    const timer = ttlSeconds === undefined ? undefined : new Expiry(ttlSeconds, () => void this.unpin(id))
     this.#pins.set(id, { keys: sequence.keys(sequence.length), timer })
     return { id, tokens: sequence.length }
   }
@@ -111,7 +111,7 @@ class LocalEngine implements Engine {
   unpin(id: string): Promise<void> {
     const pin = this.#pins.get(id)
     if (pin) {
-      clearTimeout(pin.timer)
+      pin.timer?.clear()
       this.#loop.memory.tree.unpin(pin.keys)
       this.#pins.delete(id)
     }
@@ -131,7 +131,7 @@ class LocalEngine implements Engine {
   }
 
   close(): Promise<void> {
-    for (const { timer } of this.#pins.values()) clearTimeout(timer)
+    for (const { timer } of this.#pins.values()) timer?.clear()
     this.#pins.clear()
     this.#loop.close()
     return Promise.resolve()

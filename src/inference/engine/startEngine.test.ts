@@ -70,6 +70,31 @@ test('a thread that dies fails what it served, and the next request is served', 
   expect(engine.restarts).toBe(1)
 })
 
+test('what was pinned is pinned again by the thread that comes after, unless it was unpinned or its time is over', async () => {
+  const pinned = request(300, 0).prompt
+  const other = { ids: Int32Array.from({ length: 90 }, (_, i) => (i * 53 + 7) % config.vocab_size) }
+  const kept = await engine.pin(pinned)
+  await engine.pin(pinned, 1e7)
+  const gone = await engine.pin(other)
+  await engine.pin(other, 0.001)
+  expect(kept.tokens).toBe(300)
+  await engine.unpin(gone.id)
+  await engine.thread.terminate()
+  await expect.poll(async () => (await engine.stats()).prefix.pinned).toBe(1)
+  const { ids } = request(310, 0).prompt
+  const cached = async (): Promise<number> => {
+    const events = await Array.fromAsync(engine.generate({ prompt: { ids }, maxTokens: 1, keepPrefix: false }))
+    return events.flatMap((event) => (event.type === 'finish' ? [event.usage.cachedTokens] : []))[0]
+  }
+  expect(await cached()).toBe(300)
+  // names go on to mean what they did
+  await engine.unpin(kept.id)
+  await expect.poll(async () => (await engine.stats()).prefix.pinned).toBe(1)
+  await engine.thread.terminate()
+  await expect.poll(async () => (await engine.stats()).prefix.pinned).toBe(1)
+  expect(await cached()).toBe(300)
+})
+
 test('a model that cannot be loaded is said to whoever starts it', async () => {
   await expect(startEngine({ folder: '/nowhere/at/all' })).rejects.toThrow('/nowhere/at/all')
 })

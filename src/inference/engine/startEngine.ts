@@ -1,7 +1,7 @@
 // An engine in a thread of its own, so that the thread that serves never waits for a pass.
 //
 // The thread's death is survived: what it was serving fails with an EngineFailedError, a new thread loads the model, and
-// requests that come meanwhile wait for it. Prefixes that were pinned are then read again when next asked for. A thread
+// requests that come meanwhile wait for it. Prefixes that were pinned are pinned again, beside those requests. A thread
 // that dies three times before it is ready is given up.
 import { Worker } from 'node:worker_threads'
 import type { Engine, EngineRequest, EngineStats, ExpertShape } from '../engineTypes.ts'
@@ -9,6 +9,7 @@ import type { Prompt } from '../prompt.ts'
 import { EngineClosedError, EngineFailedError } from './errors.ts'
 import { EventStream } from './eventStream.ts'
 import { type EngineOptions, engineSettings } from './options.ts'
+import { KeptPins } from './pins.ts'
 import { type CallName, type EngineSource, type FromThread, fromWire, type ThreadStart, type ToThread } from './wire.ts'
 
 /** An engine whose work is done elsewhere. */
@@ -51,6 +52,10 @@ class WorkerEngine implements ThreadedEngine {
   /** Events that may wait for a reader. */
   readonly #credit: number
   readonly #pending = new Map<number, Pending>()
+  readonly #pins = new KeptPins({
+    pin: (...args) => this.#call('pin', args) as Promise<{ id: string; tokens: number }>,
+    unpin: (id) => this.#call('unpin', [id]) as Promise<undefined>,
+  })
   #onReady: { resolve: () => void; reject: (error: Error) => void } | null = null
   #nextId = 0
   #failures = 0
@@ -106,11 +111,11 @@ class WorkerEngine implements ThreadedEngine {
   }
 
   pin(prompt: Prompt, ttlSeconds?: number): Promise<{ id: string; tokens: number }> {
-    return this.#call('pin', [prompt, ttlSeconds]) as Promise<{ id: string; tokens: number }>
+    return this.#pins.pin(prompt, ttlSeconds)
   }
 
-  async unpin(id: string): Promise<void> {
-    await this.#call('unpin', [id])
+  unpin(id: string): Promise<void> {
+    return this.#pins.unpin(id)
   }
 
   stats(): Promise<EngineStats> {
@@ -120,6 +125,7 @@ class WorkerEngine implements ThreadedEngine {
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.#pins.clear()
     this.#failAll(new EngineClosedError())
     await this.thread.terminate()
   }
@@ -181,6 +187,7 @@ class WorkerEngine implements ThreadedEngine {
   #becomeReady({ contextTokens, vocabSize, experts }: Extract<FromThread, { type: 'ready' }>): void {
     Object.assign(this, { contextTokens, vocabSize, experts })
     this.#failures = 0
+    void this.#pins.restore()
     this.#onReady?.resolve()
     this.#onReady = null
   }
@@ -189,6 +196,7 @@ class WorkerEngine implements ThreadedEngine {
   #restart(reason: Error): void {
     this.restarts++
     const isFirst = this.#onReady !== null
+    this.#pins.threadDied()
     this.#failAll(reason)
     if (isFirst || ++this.#failures >= mostFailures) {
       this.#dead = reason

@@ -30,7 +30,12 @@ export class CacheStore {
   }
 
   #sweep(): void {
-    for (const [id, { expiresAt }] of this.#contents) if (expiresAt <= Date.now()) this.#contents.delete(id)
+    for (const [id, { expiresAt, pin }] of this.#contents) {
+      if (expiresAt > Date.now()) continue
+      this.#contents.delete(id)
+      // whose time is over too: this forgets its name
+      this.#deps.chat.unpin(pin).catch(() => undefined)
+    }
   }
 
   #get(name: string, owner: string): CachedContent {
