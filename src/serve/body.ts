@@ -17,13 +17,16 @@ export async function readBytes(request: IncomingMessage, limit: number): Promis
   return Buffer.concat(parts, bytes)
 }
 
-/** The body piece by piece. @throws ServeError as readBytes */
+/**
+ * The body piece by piece. What is left of it when reading ends early is thrown away as it comes: the client then finds its answer,
+ * where a closed connection would lose it. @throws ServeError as readBytes
+ */
 export async function* bodyChunks(request: IncomingMessage, limit: number): AsyncGenerator<Buffer> {
   const announced = Number(request.headers['content-length'] ?? 0)
   if (announced > limit) throw tooLarge(limit, announced)
   let bytes = 0
   try {
-    for await (const part of request as AsyncIterable<Buffer>) {
+    for await (const part of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       bytes += part.length
       if (bytes > limit) throw tooLarge(limit, bytes)
       yield part
@@ -31,6 +34,8 @@ export async function* bodyChunks(request: IncomingMessage, limit: number): Asyn
   } catch (cause) {
     if (cause instanceof ServeError) throw cause
     throw new ServeError('cancelled', 'The body ended before its time.', { cause })
+  } finally {
+    if (!request.readableEnded) request.resume()
   }
 }
 

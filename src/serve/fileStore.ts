@@ -42,6 +42,9 @@ export interface NewFile {
   ttlSeconds?: number
 }
 
+/** What may become known of a file only behind its bytes. */
+export type FileDetails = Pick<NewFile, 'purpose' | 'ttlSeconds'>
+
 export interface StoredFile {
   id: string
   mimeType: string
@@ -56,12 +59,17 @@ export interface StoredFile {
   expiresAt: number
 }
 
+/** Uploads of a key under way at once, most: each holds a file open. */
+const maxUploads = 64
+
 export class FileStore {
   readonly limits: { fileBytes: number; totalBytes: number; ttlSeconds: number }
   readonly #folder: string
   readonly #now: () => number
   readonly #files = new Map<string, StoredFile>()
   readonly #uploads = new Map<string, Upload>()
+  /** Names of files that are being opened. */
+  readonly #opening = new Set<string>()
 
   /** Opens a folder, and forgets in it what has expired or was never finished. */
   constructor({
@@ -110,13 +118,23 @@ export class FileStore {
       })
     }
     const isUploading = [...this.#uploads.values()].some((upload) => upload.fileId === id)
-    if (this.#files.has(id) || isUploading) throw new ServeError('conflict', `File ${id} already exists.`)
+    if (this.#files.has(id) || isUploading || this.#opening.has(id)) {
+      throw new ServeError('conflict', `File ${id} already exists.`)
+    }
+    const begun = [...this.#uploads.values()].filter(({ owner }) => owner === file.owner).length
+    if (begun >= maxUploads) {
+      throw new ServeError('exhausted', `At most ${maxUploads} uploads may be under way, got another.`, {
+        retrySeconds: 5,
+      })
+    }
     this.#checkQuota(file.owner, announcedBytes)
     const path = this.#path(id, 'part')
-    const upload: Upload = new Upload(id, file.owner, await open(path, 'w'), {
+    this.#opening.add(id)
+    const handle = await open(path, 'w').finally(() => this.#opening.delete(id))
+    const upload: Upload = new Upload(id, file.owner, handle, {
       expiresAt: this.#now() + 3600_000,
-      check: (bytes) => this.#checkQuota(file.owner, bytes),
-      finish: (bytes, sha256) => this.#keep(id, file, bytes, sha256),
+      check: (bytes) => this.#checkQuota(file.owner, bytes, upload),
+      finish: (bytes, sha256, more) => this.#keep(id, { ...file, ...more }, bytes, sha256),
       abandon: () => rmSync(path, { force: true }),
       end: () => this.#uploads.delete(upload.id),
     })
@@ -124,10 +142,13 @@ export class FileStore {
     return upload
   }
 
-  #checkQuota(owner: string, bytes: number): void {
+  /** Whether a file may have so many bytes, beside what its owner has and what is coming in other uploads. */
+  #checkQuota(owner: string, bytes: number, own?: Upload): void {
     const { fileBytes, totalBytes } = this.limits
     if (bytes > fileBytes) throw new ServeError('tooLarge', `A file must be at most ${fileBytes} bytes, got ${bytes}.`)
-    const held = this.list(owner).reduce((sum, file) => sum + file.bytes, 0)
+    const others = [...this.#uploads.values()].filter((upload) => upload.owner === owner && upload !== own)
+    const coming = others.reduce((sum, { offset }) => sum + offset, 0)
+    const held = this.list(owner).reduce((sum, file) => sum + file.bytes, coming)
     if (held + bytes > totalBytes) {
       throw new ServeError('exhausted', `Files must be at most ${totalBytes} bytes together, got ${held + bytes}.`)
     }
@@ -208,7 +229,7 @@ interface UploadHooks {
   expiresAt: number
   /** Throws when so many bytes are too many. */
   check: (bytes: number) => void
-  finish: (bytes: number, sha256: string) => StoredFile
+  finish: (bytes: number, sha256: string, more: FileDetails) => StoredFile
   abandon: () => void
   end: () => void
 }
@@ -247,6 +268,7 @@ export class Upload {
     this.#isBusy = true
     try {
       for await (const chunk of chunks) {
+        if (!this.#isOpen) throw new ServeError('conflict', 'The upload has ended.')
         this.#hooks.check(this.#bytes + chunk.length)
         await this.#handle.write(chunk, 0, chunk.length, this.#bytes)
         this.#hash.update(chunk)
@@ -257,10 +279,11 @@ export class Upload {
     }
   }
 
-  async finish(): Promise<StoredFile> {
+  /** The file, with what only now is known of it. */
+  async finish(more: FileDetails = {}): Promise<StoredFile> {
     if (!this.#isOpen || this.#isBusy) throw new ServeError('conflict', 'The upload has ended or takes another piece.')
     await this.#close()
-    return this.#hooks.finish(this.#bytes, this.#hash.digest('base64'))
+    return this.#hooks.finish(this.#bytes, this.#hash.digest('base64'), more)
   }
 
   /** Drops what has come; after the end it does nothing. */

@@ -1,10 +1,14 @@
 // Files: uploads in pieces (resumable), in one (raw) or with their description (multipart), and what is asked of them later.
 import { bodyChunks, readBytes, parseJson } from '../../body.ts'
 import type { NewFile, StoredFile, Upload } from '../../fileStore.ts'
+import { boundaryOf, multipartParts, textOf } from '../../multipart.ts'
 import { invalid, ServeError } from '../../serveError.ts'
 import type { ServeContext } from '../../types.ts'
 import { Fields, page } from './fields.ts'
 import type { GeminiDeps } from './generate.ts'
+
+/** Bytes of what is said of a file. */
+const describedBytes = 2 ** 20
 
 export function shownFile(file: StoredFile): Record<string, unknown> {
   const { id, displayName, mimeType, bytes, createdAt, expiresAt, sha256 } = file
@@ -27,7 +31,7 @@ export async function upload(c: ServeContext, deps: GeminiDeps): Promise<Respons
   const header = (name: string): string | undefined => c.req.header(`x-goog-upload-${name}`)
   const protocol = header('protocol')?.toLowerCase() ?? c.req.query('uploadType')?.toLowerCase()
   if (protocol === 'resumable') {
-    const described = parseJson(await readBytes(incoming, deps.limits.bodyBytes))
+    const described = parseJson(await readBytes(incoming, describedBytes))
     const announced = Number(header('header-content-length') ?? 0) || 0
     const file = describedFile(described, scope.key, header('header-content-type'), header('file-name'))
     const { id: uploadId } = await deps.files.begin(file, announced)
@@ -81,30 +85,17 @@ async function continueUpload(c: ServeContext, deps: GeminiDeps, open: Upload): 
 /** multipart/related: the description in JSON, then the bytes. */
 async function uploadMultipart(c: ServeContext, deps: GeminiDeps): Promise<Response> {
   const { incoming, scope } = c.env
-  const boundary = /boundary="?([^";]{1,200})"?/i.exec(incoming.headers['content-type'] ?? '')?.[1]
-  if (boundary === undefined) throw invalid('content-type', 'A multipart upload needs a boundary.')
-  const body = await readBytes(incoming, deps.limits.bodyBytes)
-  const parts = multipartParts(body, boundary)
-  if (parts.length < 2) throw new ServeError('invalid', 'A multipart upload needs a description and the bytes.')
-  const file = describedFile(parseJson(parts[0].content), scope.key, parts[1].type)
-  return c.json({ file: shownFile(await deps.files.add(file, parts[1].content)) })
-}
-
-function multipartParts(body: Buffer, boundary: string): { type?: string; content: Buffer }[] {
-  const mark = Buffer.from(`--${boundary}`)
-  const parts: { type?: string; content: Buffer }[] = []
-  for (let at = body.indexOf(mark); at >= 0;) {
-    const next = body.indexOf(mark, at + mark.length)
-    if (next < 0) break
-    const part = body.subarray(at + mark.length, next)
-    const end = part.indexOf('\r\n\r\n')
-    if (end >= 0) {
-      const type = /content-type:\s*([^\r\n]+)/i.exec(part.subarray(0, end).toString())?.[1]
-      parts.push({ type, content: part.subarray(end + 4, Math.max(end + 4, part.length - 2)) })
+  const boundary = boundaryOf(incoming.headers['content-type'] ?? '')
+  const limit = deps.files.limits.fileBytes + describedBytes
+  let described: Record<string, unknown> | undefined
+  for await (const part of multipartParts(bodyChunks(incoming, limit), boundary)) {
+    if (described) {
+      const file = describedFile(described, scope.key, part.type, part.fileName)
+      return c.json({ file: shownFile(await deps.files.add(file, part.body)) })
     }
-    at = next
+    described = parseJson(Buffer.from(await textOf(part.body, describedBytes)))
   }
-  return parts
+  throw new ServeError('invalid', 'A multipart upload needs a description and the bytes.')
 }
 
 export function listFiles(c: ServeContext, { files }: GeminiDeps): Response {

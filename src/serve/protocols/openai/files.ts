@@ -1,16 +1,20 @@
 // /files: uploads by multipart form, lists, contents. Files stay for two days, as the other protocol's do.
+import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import type { ReadableStream as WebStream } from 'node:stream/web'
 import { bodyChunks } from '../../body.ts'
-import type { StoredFile } from '../../fileStore.ts'
-import { ServeError } from '../../serveError.ts'
+import type { FileDetails, StoredFile, Upload } from '../../fileStore.ts'
+import { boundaryOf, multipartParts, textOf } from '../../multipart.ts'
 import type { ServeApp, ServeContext, ServeDeps } from '../../types.ts'
 import { OpenAiError } from './errors.ts'
 import { Fields } from './fields.ts'
 import { pageOf } from './pages.ts'
 
-/** Bytes of an upload: it is read into memory on its way. */
-const uploadBytes = 256 * 2 ** 20
+/** Bytes of a form beside its file, and of one of its fields. */
+const formBytes = 2 ** 20
+const fieldBytes = 64 * 2 ** 10
+
+const uploadSeconds = 1800
 
 /** A file's id as OpenAI writes it, and back. */
 export const fileName = (id: string) => `file-${id}`
@@ -41,42 +45,46 @@ export function addFiles(app: ServeApp, { files }: ServeDeps): void {
   })
 }
 
+/** A form whose file goes to the disk as it comes; its other fields may stand before or behind. */
 async function upload(c: ServeContext, files: ServeDeps['files']): Promise<StoredFile> {
   const { incoming, scope } = c.env
-  const form = await readForm(incoming, incoming.headers['content-type'] ?? '')
-  const file = form.get('file')
-  if (!file || typeof file === 'string') {
-    throw new OpenAiError('missing_required_parameter', 'file', "Missing required parameter: 'file'.", {
-      hint: 'send a multipart form with the fields file and purpose',
-    })
-  }
-  const text = (name: string) => {
-    const value = form.get(name)
-    return typeof value === 'string' ? value : undefined
-  }
-  const fields = new Fields({ purpose: text('purpose') })
-  const purpose = fields.required('purpose', fields.string('purpose', { max: 64 }))
-  const seconds = Number(text('expires_after[seconds]'))
-  const displayName = file.name.slice(0, 512)
-  const mimeType = /^[\w.+-]+\/[\w.+-]+/.exec(file.type)?.[0].toLowerCase() ?? 'application/octet-stream'
-  const ttlSeconds = seconds > 0 ? Math.min(seconds, files.limits.ttlSeconds) : undefined
-  return files.add(
-    { mimeType, owner: scope.key, displayName, purpose, ttlSeconds },
-    new Uint8Array(await file.arrayBuffer()),
-  )
-}
-
-async function readForm(incoming: ServeContext['env']['incoming'], contentType: string): Promise<FormData> {
-  if (!/^multipart\/form-data *;.*boundary=/i.test(contentType)) {
+  scope.limitSeconds(uploadSeconds)
+  const contentType = incoming.headers['content-type'] ?? ''
+  if (!/^multipart\/form-data *;/i.test(contentType)) {
     throw new OpenAiError('invalid_content_type', undefined, 'Files come as multipart/form-data.')
   }
-  const parts: Buffer[] = []
-  for await (const part of bodyChunks(incoming as Parameters<typeof bodyChunks>[0], uploadBytes)) parts.push(part)
+  const chunks = bodyChunks(incoming as IncomingMessage, files.limits.fileBytes + formBytes)
+  const texts = new Map<string | undefined, string>()
+  let open: Upload | undefined
   try {
-    return await new Response(Buffer.concat(parts), { headers: { 'content-type': contentType } }).formData()
-  } catch (cause) {
-    throw new ServeError('invalid', 'The multipart form cannot be read.', { cause })
+    for await (const { name, fileName, type, body } of multipartParts(chunks, boundaryOf(contentType))) {
+      if (name !== 'file') texts.set(name, await textOf(body, fieldBytes))
+      else if (fileName === undefined || open) throw missingFile()
+      else {
+        const mimeType = /^[\w.+-]+\/[\w.+-]+/.exec(type ?? '')?.[0].toLowerCase() ?? 'application/octet-stream'
+        open = await files.begin({ mimeType, owner: scope.key, displayName: fileName.slice(0, 512) })
+        await open.append(body)
+      }
+    }
+    if (!open) throw missingFile()
+    return await open.finish(detailsOf(texts, files.limits.ttlSeconds))
+  } catch (error) {
+    await open?.abandon()
+    throw error
   }
+}
+
+function detailsOf(texts: ReadonlyMap<string | undefined, string>, longest: number): FileDetails {
+  const fields = new Fields({ purpose: texts.get('purpose') })
+  const purpose = fields.required('purpose', fields.string('purpose', { max: 64 }))
+  const seconds = Number(texts.get('expires_after[seconds]'))
+  return { purpose, ttlSeconds: seconds > 0 ? Math.min(seconds, longest) : undefined }
+}
+
+function missingFile(): OpenAiError {
+  return new OpenAiError('missing_required_parameter', 'file', "Missing required parameter: 'file'.", {
+    hint: 'send a multipart form with one file named file, and the field purpose',
+  })
 }
 
 function purposeOf({ purpose = 'user_data' }: StoredFile): string {
