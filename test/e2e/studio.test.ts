@@ -344,7 +344,12 @@ describe.skipIf(chromium === undefined)('the studio', () => {
     await picture('phone')
     await page.getByRole('button', { name: /^Settings/ }).click()
     expect(await page.getByRole('textbox', { name: 'System instruction' }).isVisible()).toBe(true)
+    // the keys are in the panel while it covers the page, and back where they were afterwards
+    const focused = () => page.evaluate('document.activeElement.closest(".side.panel, .talk-head")?.className')
+    await page.keyboard.press('Tab')
+    expect(await focused()).toBe('side panel')
     await page.keyboard.press('Escape')
+    await expect.poll(focused).toBe('talk-head')
     for (const place of ['runs/amber', 'experts', 'engine']) {
       await page.goto(`${server.url}/#/${place}`)
       await page.waitForTimeout(300)

@@ -1,6 +1,6 @@
 // The chat: conversations at the left, the one that is open in the middle, how it asks at the right.
 import type { ComponentChildren } from 'preact'
-import { useEffect, useMemo, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useMemo, useState } from 'preact/hooks'
 import type { Part } from '../api/geminiTypes.ts'
 import { go, route } from '../lib/route.ts'
 import { keptStore, useStore } from '../lib/store.ts'
@@ -91,6 +91,7 @@ function Talk({ conversation, setFresh, open, openNew, canTrace }: TalkProps) {
     setDrawer('')
     return true
   }
+  useDrawerFocus(drawer)
   const pick = (next: string) => {
     setDrawer('')
     open(next)
@@ -98,11 +99,11 @@ function Talk({ conversation, setFresh, open, openNew, canTrace }: TalkProps) {
   const classes = ['chat', shown.list && 'with-list', shown.panel && 'with-panel', drawer && `drawer-${drawer}`]
   return (
     <div class={classes.filter(Boolean).join(' ')}>
-      <aside class="side list">
+      <aside class="side list" tabIndex={-1}>
         <ConversationList openId={id} onOpen={pick} onNew={() => (setDrawer(''), openNew())} />
       </aside>
       {drawer !== '' && <div class="veil" onClick={() => setDrawer('')} />}
-      <DropZone id={id}>
+      <DropZone id={id} inert={drawer !== ''}>
         <header class="talk-head">
           <IconButton icon="menu" label="Conversations (l)" onClick={() => toggle('list')} />
           <h1>{path.length === 0 ? 'New conversation' : nameOf(conversation)}</h1>
@@ -113,7 +114,7 @@ function Talk({ conversation, setFresh, open, openNew, canTrace }: TalkProps) {
         <MessageLog {...{ conversation, path, canTrace, log, model: modelId(model) }} />
         <Composer {...{ id, draft, isWriting, problem, gauge }} onSend={send} onStop={() => stop(conversation)} />
       </DropZone>
-      <aside class="side panel" aria-label="Settings">
+      <aside class="side panel" aria-label="Settings" tabIndex={-1}>
         <SettingsPanel {...{ settings, model, models: modelList, onChange: change }} />
       </aside>
       {coding && (
@@ -131,6 +132,17 @@ function Talk({ conversation, setFresh, open, openNew, canTrace }: TalkProps) {
   )
 }
 
+/** A drawer has the focus while it is open, and gives it back. */
+function useDrawerFocus(drawer: '' | 'list' | 'panel'): void {
+  // at once: the page behind it is inert, and loses the focus soon
+  useLayoutEffect(() => {
+    if (drawer === '') return
+    const before = document.activeElement as HTMLElement | null
+    document.querySelector<HTMLElement>(`.side.${drawer}`)?.focus()
+    return () => before?.focus()
+  }, [drawer])
+}
+
 /** What would be sent now: the conversation up to the last question, or what is being written. */
 function codePath(path: ReturnType<typeof pathOf>, { text, files }: { text: string; files: Part['media'][] }) {
   const parts = [...files.map((media) => ({ media })), ...(text.trim() === '' ? [] : [{ text: text.trim() }])]
@@ -141,12 +153,13 @@ function codePath(path: ReturnType<typeof pathOf>, { text, files }: { text: stri
 }
 
 /** The middle of the page takes files that are dropped anywhere on it. */
-function DropZone({ id, children }: { id: string; children: ComponentChildren }) {
+function DropZone({ id, inert, children }: { id: string; inert: boolean; children: ComponentChildren }) {
   const [over, setOver] = useState(false)
   return (
     <section
       class="talk"
       aria-label="Conversation"
+      inert={inert}
       onDragOver={(event) => {
         if (!event.dataTransfer?.types.includes('Files')) return
         event.preventDefault()

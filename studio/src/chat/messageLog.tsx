@@ -83,6 +83,7 @@ function act(message: Message | undefined, work: (message: Message) => void): bo
 function useFollowing(path: Message[]) {
   const host = useRef<HTMLDivElement>(null)
   const follows = useRef(true)
+  const top = useRef(0)
   const lastId = path.at(-1)?.id
   useLayoutEffect(() => {
     const element = host.current
@@ -100,7 +101,10 @@ function useFollowing(path: Message[]) {
   }, [lastId])
   const onScroll = () => {
     const { scrollTop, scrollHeight, clientHeight } = host.current!
-    follows.current = scrollHeight - scrollTop - clientHeight < 48
+    // far from the end without having gone up: what was shown has grown
+    if (scrollHeight - scrollTop - clientHeight < 48) follows.current = true
+    else if (scrollTop < top.current) follows.current = false
+    top.current = scrollTop
   }
   return { host, onScroll }
 }
@@ -119,7 +123,15 @@ function Welcome({ model }: { model: string }) {
           <p>Ask it something, or drop a picture, a sound or a video here. Nothing leaves this machine.</p>
         )}
         <p class="keys">
-          <kbd>Enter</kbd> sends <kbd>Shift</kbd> <kbd>Enter</kbd> begins a line <kbd>?</kbd> lists the keys
+          <span>
+            <kbd>Enter</kbd> sends
+          </span>
+          <span>
+            <kbd>Shift</kbd> <kbd>Enter</kbd> begins a line
+          </span>
+          <span>
+            <kbd>?</kbd> lists the keys
+          </span>
         </p>
       </div>
     </div>

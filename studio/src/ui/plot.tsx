@@ -40,6 +40,8 @@ interface PlotProps {
 }
 
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 2 })
+/** For the legend. */
+const brief = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 })
 
 export function Plot(props: PlotProps) {
   const host = useRef<HTMLDivElement>(null)
@@ -81,7 +83,7 @@ const widthOf = (element: HTMLElement) => Math.max(200, element.clientWidth)
 function optionsOf(props: PlotProps, element: HTMLElement): uPlot.Options {
   const { curves, xLabel, height = 200, sync, log } = props
   const xFormat = props.xFormat ?? compact.format
-  const yFormat = props.yFormat ?? compact.format
+  const yFormat = props.yFormat ?? brief.format
   const style = {
     stroke: colour('--muted'),
     font: '11px ui-sans-serif, system-ui, sans-serif',
@@ -98,8 +100,9 @@ function optionsOf(props: PlotProps, element: HTMLElement): uPlot.Options {
       { ...style, values: label(xFormat), grid: { show: false }, size: 26, space: 64 },
       {
         ...style,
-        values: props.yFormat === undefined ? even : label(yFormat),
-        size: 48,
+        // ends are even: 32 MB, not 32.0 MB
+        values: props.yFormat === undefined ? even : label((value) => yFormat(value).replace('.0 ', ' ')),
+        size: widthOfLabels,
         space: 32,
         ...(props.powersOfTwo ? { incrs: powersOfTwo } : {}),
       },
@@ -145,6 +148,11 @@ function rangeOf({ zero, range }: PlotProps): uPlot.Range.Function {
     const margin = (high - from) * 0.08 || Math.abs(high) * 0.1 || 1
     return [zero && low >= 0 ? 0 : from - margin, high + margin]
   }
+}
+
+/** Room for the labels of an axis, px. */
+function widthOfLabels(_: uPlot, labels: string[] | null): number {
+  return Math.max(32, 14 + 6.3 * Math.max(0, ...(labels ?? []).map(({ length }) => length)))
 }
 
 const powersOfTwo = Array.from({ length: 50 }, (_, i) => 2 ** i)
