@@ -50,8 +50,8 @@ export interface ChatRequest {
   model: string
   system?: ChatPart[]
   turns: ChatTurn[]
-  /** Continue this text as it stands instead of a conversation (OpenAI completions). */
-  raw?: string
+  /** Continue this text, or these tokens, as they stand instead of a conversation (OpenAI completions). */
+  raw?: string | Int32Array
   tools?: ChatTool[]
   /** 'auto': text or calls; 'any': at least one call; 'none': no call. `allowed` narrows the names. Default 'auto'. */
   toolChoice?: { mode: 'auto' | 'any' | 'none'; allowed?: string[]; parallel?: boolean }
@@ -113,6 +113,9 @@ export type ChatEvent =
       times: { queue: number; prefill: number; decode: number }
     }
 
+/** Parts, or tokens as they stand. */
+export type EmbedInput = ChatPart[] | Int32Array
+
 /** What protocols may ask of a model. */
 export interface ChatService {
   /** Ids of models that can be asked, the default one first. */
@@ -122,10 +125,12 @@ export interface ChatService {
   count(request: ChatRequest): Promise<ChatUsage['prompt']>
   embed(
     model: string,
-    texts: ChatPart[][],
+    inputs: EmbedInput[],
     dimensions?: number,
     signal?: AbortSignal,
   ): Promise<{ values: Float32Array; tokens: number }[]>
+  /** Text of tokens, special ones as they are written. @throws ServeError invalid for an id that is none */
+  text(model: string, ids: Int32Array): string
   /** Reads and keeps a prefix (cachedContents); `id` goes into ChatRequest.cached. */
   pin(request: ChatRequest, ttlSeconds: number): Promise<{ id: string; tokens: number }>
   unpin(id: string): Promise<void>

@@ -15,6 +15,7 @@ export function observed(
     unpin: (id) => chat.unpin(id),
     experts: (request, signal) => chat.experts(request, signal),
     embed: (...asked) => chat.embed(...asked),
+    text: (model, ids) => chat.text(model, ids),
     async *chat(request: ChatRequest, signal?: AbortSignal): AsyncGenerator<ChatEvent> {
       const started = performance.now()
       let [first, last]: (number | undefined)[] = []

@@ -87,6 +87,10 @@ export class ScriptedChat implements ChatService {
     throw new Error('scripted: embeds nothing')
   }
 
+  text(): never {
+    throw new Error('scripted: has no tokens')
+  }
+
   async pin(): Promise<never> {
     throw new Error('scripted: pins nothing')
   }
@@ -103,7 +107,8 @@ export class ScriptedChat implements ChatService {
 export function lastText({ turns, raw }: ChatRequest): string {
   const parts = turns.at(-1)?.parts ?? []
   return (
-    raw ?? parts.map((part) => (part.kind === 'text' ? part.text : part.kind === 'result' ? 'RESULT' : '')).join(' ')
+    raw?.toString() ??
+    parts.map((part) => (part.kind === 'text' ? part.text : part.kind === 'result' ? 'RESULT' : '')).join(' ')
   )
 }
 

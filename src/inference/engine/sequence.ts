@@ -7,7 +7,7 @@
 // `source` is all that is known of the text: the prompt, and behind it what was written. The cache has read its first
 // `cache.length` tokens, always at least one less. A prompt's last token is left to the pass that draws the next one, so a
 // prompt that is known whole needs no reading at all.
-import type { Model } from '../../model/index.ts'
+import { Decoder, type Model } from '../../model/index.ts'
 import { PolluxError } from '../../util/index.ts'
 import type { KvCache } from '../cache.ts'
 import type { EngineEvent, EngineRequest, TokenLogprob } from '../engineTypes.ts'
@@ -174,4 +174,22 @@ export function checkPrompt(prompt: Prompt, model: Model, op: string): void {
       )
     }
   }
+  checkPlaceholders(prompt, model, op)
+}
+
+/** What stands for a picture or a sound must have one: a pass would fail with all that is in it. */
+function checkPlaceholders({ ids, pictures = [], sounds = [] }: Prompt, model: Model, op: string): void {
+  if (model instanceof Decoder) return
+  const { image_token_id, video_token_id, audio_token_id } = model.config
+  const kinds = new Uint8Array(ids.length)
+  for (const { start, count } of pictures) kinds.fill(1, start, start + count)
+  for (const { start, count } of sounds) kinds.fill(2, start, start + count)
+  const wanted = new Map([
+    [image_token_id, 1],
+    [video_token_id, 1],
+    [audio_token_id, 2],
+  ])
+  const wrong = ids.findIndex((id, place) => (wanted.get(id) ?? 0) !== kinds[place])
+  if (wrong < 0) return
+  throw new PolluxError(`${op}: placeholders must be where media are, got token ${ids[wrong]} at ${wrong}`)
 }

@@ -49,6 +49,13 @@ export class PromptWriter {
     return this
   }
 
+  /** Tokens as they are, however many. */
+  tokens(ids: Int32Array): this {
+    this.cut()
+    for (const id of ids) this.#push(id)
+    return this
+  }
+
   /** Ends a text here, so that no token lies across. */
   cut(): this {
     if (this.#text !== '') for (const id of this.#tokenizer.encode(this.#text)) this.#push(id)

@@ -1,6 +1,6 @@
 // The ChatService over engines: a request becomes a prompt, the prompt an answer.
 import { PolluxError } from '../../util/index.ts'
-import type { ChatEvent, ChatPart, ChatRequest, ChatService, ChatUsage, ModelCard } from '../chat.ts'
+import type { ChatEvent, ChatPart, ChatRequest, ChatService, ChatUsage, EmbedInput, ModelCard } from '../chat.ts'
 import { allowAll, type Policy } from '../policy.ts'
 import { ServeError } from '../serveError.ts'
 import type { ExpertTrace } from '../studio/wire.ts'
@@ -89,6 +89,7 @@ class EngineChatService implements ChatService {
   }
 
   #write(model: ServedModel, request: ChatRequest): Promise<WrittenPrompt> {
+    if (typeof request.raw === 'object') checkIds(request.raw, model)
     const { template } = this.#writers.get(model)!
     const thinking = this.#thinks(model, request) ? 'open' : request.thinking?.budget === 0 ? 'closed' : undefined
     return template.write(request, thinking)
@@ -101,12 +102,12 @@ class EngineChatService implements ChatService {
 
   async embed(
     name: string,
-    texts: ChatPart[][],
+    inputs: EmbedInput[],
     dimensions?: number,
     signal?: AbortSignal,
   ): Promise<{ values: Float32Array; tokens: number }[]> {
     const model = findModel(this.#models, name, this.#aliases)
-    const prompts = await Promise.all(texts.map((parts) => this.#writeParts(model, parts)))
+    const prompts = await Promise.all(inputs.map((input) => this.#writeInput(model, input)))
     const vectors = await model.engine.embed(
       prompts.map(({ prompt }) => prompt),
       signal,
@@ -120,9 +121,27 @@ class EngineChatService implements ChatService {
     return vectors.map((vector, i) => ({ values: shortened(vector, dimensions), tokens: prompts[i].prompt.ids.length }))
   }
 
-  async #writeParts(model: ServedModel, parts: readonly ChatPart[]): Promise<WrittenPrompt> {
-    const { tokens } = this.#writers.get(model)!
-    const writer = new PromptWriter(model.tokenizer).ids(tokens.bos)
+  text(name: string, ids: Int32Array): string {
+    const model = findModel(this.#models, name, this.#aliases)
+    checkIds(ids, model)
+    return model.tokenizer.decode(ids)
+  }
+
+  async #writeInput(model: ServedModel, input: EmbedInput): Promise<WrittenPrompt> {
+    const writer = new PromptWriter(model.tokenizer)
+    if (input instanceof Int32Array) {
+      checkIds(input, model)
+      writer.tokens(input)
+    } else await this.#writeParts(model, input, writer)
+    const written = writer.finish()
+    const count = written.prompt.ids.length
+    if (count > model.engine.contextTokens) throw tooLong(count, model.engine.contextTokens)
+    if (count === 0) throw new ServeError('invalid', 'There must be something to embed, got nothing.')
+    return written
+  }
+
+  async #writeParts(model: ServedModel, parts: readonly ChatPart[], writer: PromptWriter): Promise<void> {
+    writer.ids(this.#writers.get(model)!.tokens.bos)
     for (const part of parts) {
       if (part.kind === 'text') writer.text(part.text)
       else if (part.kind === 'media') {
@@ -131,11 +150,6 @@ class EngineChatService implements ChatService {
         writer.media(await model.media.read(part))
       }
     }
-    const written = writer.finish()
-    const count = written.prompt.ids.length
-    if (count > model.engine.contextTokens) throw tooLong(count, model.engine.contextTokens)
-    if (count === 0) throw new ServeError('invalid', 'There must be something to embed, got nothing.')
-    return written
   }
 
   async pin(request: ChatRequest, ttlSeconds: number): Promise<{ id: string; tokens: number }> {
@@ -161,6 +175,16 @@ class EngineChatService implements ChatService {
     if (count > model.engine.contextTokens) throw tooLong(count, model.engine.contextTokens)
     return traceExperts(model, written, signal)
   }
+}
+
+/** Ids that a client gives may be of special tokens, and must be of tokens. */
+function checkIds(ids: Int32Array, { tokenizer }: ServedModel): void {
+  const wrong = ids.findIndex((id) => id < 0 || id >= tokenizer.vocabSize)
+  if (wrong < 0) return
+  throw new ServeError(
+    'invalid',
+    `Token ids must be from 0 to ${tokenizer.vocabSize - 1}, got ${ids[wrong]} at ${wrong}.`,
+  )
 }
 
 function tooLong(count: number, limit: number): ServeError {

@@ -60,6 +60,7 @@ export class Template {
   async write(request: ChatRequest, thinking?: 'open' | 'closed'): Promise<WrittenPrompt> {
     const { tokenizer, tokens } = this.#parts
     const writer = new PromptWriter(tokenizer)
+    if (typeof request.raw === 'object') return writer.tokens(request.raw).finish()
     writer.ids(tokens.bos)
     if (request.raw !== undefined) return writer.text(request.raw).finish()
     await new Rendering(this.#parts, request, writer, thinking).run()

@@ -58,14 +58,20 @@ export async function* streamChat(call: ChatCall, asker: Asker): AsyncGenerator<
   yield* chunks.end()
 }
 
+function newCompletion(call: CompletionCall, { chat }: Asker): Completion {
+  return new Completion(headOf('cmpl', call.requests[0].model), call, ({ model, raw = '' }) =>
+    typeof raw === 'string' ? raw : chat.text(model, raw),
+  )
+}
+
 export async function answerCompletion(call: CompletionCall, asker: Asker) {
-  const completion = new Completion(headOf('cmpl', call.requests[0].model), call)
+  const completion = newCompletion(call, asker)
   for await (const { index, event } of askAll(call.requests, asker)) completion.push(index, event)
   return completion.whole()
 }
 
 export async function* streamCompletion(call: CompletionCall, asker: Asker): AsyncGenerator<object> {
-  const completion = new Completion(headOf('cmpl', call.requests[0].model), call)
+  const completion = newCompletion(call, asker)
   for await (const { index, event } of askAll(call.requests, asker)) yield* completion.push(index, event)
   yield* completion.end()
 }

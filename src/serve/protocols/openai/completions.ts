@@ -3,8 +3,9 @@ import type { ChatEvent, ChatLogprob, ChatRequest, ChatUsage } from '../../chat.
 import { unsupported } from './errors.ts'
 import { type AnswerHead, finishReasons } from './chatAnswer.ts'
 import { maxChoices, readIncludeUsage } from './chatRequest.ts'
-import { checkLength, Fields, invalidValue, wrongType } from './fields.ts'
+import { Fields, invalidValue } from './fields.ts'
 import { defined, readSampling, readStop, samplingOfChoice } from './sampling.ts'
+import { readTexts } from './tokenIds.ts'
 import { readStructured } from './tools.ts'
 import { completionUsage, ofChoices, together } from './usage.ts'
 
@@ -24,7 +25,7 @@ export interface CompletionCall {
 export function readCompletionCall(value: Record<string, unknown>): CompletionCall {
   const body = new Fields(value)
   const model = body.required('model', body.string('model', { max: 256 }))
-  const prompts = readPrompts(body)
+  const prompts = readTexts(body, 'prompt', maxChoices)
   if ((body.string('suffix') ?? '') !== '') {
     throw unsupported('suffix', "'suffix' is not served: the model only goes on with a text.", 'leave it out')
   }
@@ -61,18 +62,6 @@ export function readCompletionCall(value: Record<string, unknown>): CompletionCa
   return { requests, choices, echo, writesNothing: maxTokens === 0, stream, includeUsage }
 }
 
-function readPrompts(body: Fields): string[] {
-  const value = body.required('prompt', body.get('prompt'))
-  if (typeof value === 'string') return [value]
-  if (!Array.isArray(value)) throw wrongType('prompt', 'a string or an array of strings', value)
-  if (value.length === 0) throw invalidValue('prompt', 'expected at least one prompt.')
-  if (typeof value[0] === 'number' || Array.isArray(value[0])) {
-    throw unsupported('prompt', 'Prompts of token ids are not served.', 'send the text')
-  }
-  checkLength(value, 'prompt', maxChoices)
-  return body.strings('prompt', maxChoices)!
-}
-
 interface Logprobs {
   tokens: string[]
   token_logprobs: (number | null)[]
@@ -91,11 +80,11 @@ class Continuation {
   #promptTokens: ChatLogprob[] | undefined
   #finish: string | null = null
 
-  constructor(index: number, call: CompletionCall) {
+  constructor(index: number, call: CompletionCall, prompt: string) {
     this.index = index
     this.#call = call
-    this.#prompt = call.requests[index].raw ?? ''
-    this.#text = call.echo ? this.#prompt : ''
+    this.#prompt = prompt
+    this.#text = call.echo ? prompt : ''
   }
 
   /** Text that comes before any event. */
@@ -165,10 +154,11 @@ export class Completion {
   readonly #parts: Continuation[]
   readonly #begun = new Set<number>()
 
-  constructor(head: AnswerHead, call: CompletionCall) {
+  /** @param textOf text of a prompt that came as tokens; asked only where it is told again */
+  constructor(head: AnswerHead, call: CompletionCall, textOf: (request: ChatRequest) => string) {
     this.#head = head
     this.#call = call
-    this.#parts = call.requests.map((_, i) => new Continuation(i, call))
+    this.#parts = call.requests.map((request, i) => new Continuation(i, call, call.echo ? textOf(request) : ''))
   }
 
   /** Chunks that an event of a choice brings. */

@@ -1,12 +1,13 @@
-// /embeddings: texts as vectors, as numbers or as base64 of little-endian float32.
+// /embeddings: texts, also as ids of tokens, as vectors, as numbers or as base64 of little-endian float32.
 import { endianness } from 'node:os'
 import type { ChatService } from '../../chat.ts'
-import { OpenAiError, unsupported } from './errors.ts'
-import { checkLength, Fields, invalidValue, wrongType } from './fields.ts'
+import { OpenAiError } from './errors.ts'
+import { Fields } from './fields.ts'
+import { readTexts } from './tokenIds.ts'
 
 export interface EmbeddingCall {
   model: string
-  texts: string[]
+  texts: (string | Int32Array)[]
   dimensions?: number
   base64: boolean
 }
@@ -20,21 +21,11 @@ export function readEmbeddingCall(value: Record<string, unknown>): EmbeddingCall
   return { model, texts: readInputs(body), ...(dimensions !== undefined && { dimensions }), base64 }
 }
 
-function readInputs(body: Fields): string[] {
-  const value = body.required('input', body.get('input'))
-  const texts = typeof value === 'string' ? [value] : value
-  if (!Array.isArray(texts)) throw wrongType('input', 'a string or an array of strings', value)
-  if (texts.length === 0) throw invalidValue('input', 'expected at least one text.')
-  checkLength(texts, 'input', 2048)
-  if (typeof texts[0] === 'number' || Array.isArray(texts[0])) {
-    throw unsupported('input', 'Inputs of token ids are not served.', 'send the text')
-  }
-  texts.forEach((text, i) => {
-    if (typeof text !== 'string') throw wrongType(`input[${i}]`, 'a string', text)
-    if (text === '')
-      throw new OpenAiError('invalid_value', `input[${i}]`, `Invalid '${`input[${i}]`}': the text is empty.`)
-  })
-  return texts as string[]
+function readInputs(body: Fields): (string | Int32Array)[] {
+  const texts = readTexts(body, 'input', 2048)
+  const empty = texts.indexOf('')
+  if (empty < 0) return texts
+  throw new OpenAiError('invalid_value', `input[${empty}]`, `Invalid 'input[${empty}]': the text is empty.`)
 }
 
 /** The answer. */
@@ -42,7 +33,7 @@ export async function embed(chat: ChatService, call: EmbeddingCall, signal?: Abo
   const { model, texts, dimensions, base64 } = call
   const vectors = await chat.embed(
     model,
-    texts.map((text) => [{ kind: 'text', text }]),
+    texts.map((text) => (typeof text === 'string' ? [{ kind: 'text', text }] : text)),
     dimensions,
     signal,
   )
