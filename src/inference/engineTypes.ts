@@ -95,7 +95,8 @@ export interface EngineStats {
   /** Pages of keys and values in bytes: in use by requests, kept for later ones, held by nobody (a fault), and in all. */
   pages: { used: number; kept: number; lost: number; total: number }
   prefix: { queries: number; hitTokens: number; queryTokens: number; nodes: number; pinned: number }
-  tokens: { prompt: number; output: number; drafted: number; accepted: number }
+  /** Read, written, of these forced by a grammar and so without a pass of their own, guessed, and guessed rightly. */
+  tokens: { prompt: number; output: number; forced: number; drafted: number; accepted: number }
   /** Rows each expert read since the start, [layers with experts][experts]. */
   expertLoad: number[][]
   /** Sequences in the batch of the latest step. */

@@ -1,7 +1,7 @@
 // The sampler that a sequence owns: its counts of tokens for the penalties, its bias, and its own generator.
 //
 // Order: penalties, bias, grammar, temperature, top-k, top-p, min-p (engineTypes.ts). A draw takes one number from the
-// generator whatever else is served, so the same seed gives the same text.
+// generator whatever else is served (where there is no choice nothing is drawn), so the same seed gives the same text.
 import { PolluxError, Rng } from '../util/index.ts'
 import type { EngineSampling } from './engineTypes.ts'
 import { checkSampling, sampleToken } from './sampling.ts'

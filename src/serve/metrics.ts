@@ -91,6 +91,7 @@ export class ServeMetrics {
     this.#total('vllm:generation_tokens_total', 'Tokens written', tokens.output)
     this.#total('vllm:spec_decode_num_draft_tokens_total', 'Tokens drafted', tokens.drafted)
     this.#total('vllm:spec_decode_num_accepted_tokens_total', 'Drafted tokens kept', tokens.accepted)
+    this.#total('pollux:forced_tokens_total', 'Tokens that a grammar left no choice of', tokens.forced)
     this.#set('pollux:batch_size', 'Sequences in the latest step', batch)
     this.#set('pollux:kv_bytes_used', 'Bytes of pages in use', pages.used)
     this.#set('pollux:kv_bytes_kept', 'Bytes of pages kept for later requests', pages.kept)

@@ -108,7 +108,13 @@ export function demoEngine(): Pick<Engine, 'stats' | 'contextTokens' | 'experts'
         batch: 3 + (t % 4),
         pages: { used: (34 + (t % 9)) << 20, kept: 58 << 20, lost: 0, total: 128 << 20 },
         prefix: { queries: 40 + t, hitTokens: 61_000 + 400 * t, queryTokens: 80_000 + 500 * t, nodes: 212, pinned: 2 },
-        tokens: { prompt: 80_000 + 500 * t, output: 9000 + 170 * t, drafted: 4200 + 30 * t, accepted: 2900 + 21 * t },
+        tokens: {
+          prompt: 80_000 + 500 * t,
+          output: 9000 + 170 * t,
+          forced: 0,
+          drafted: 4200 + 30 * t,
+          accepted: 2900 + 21 * t,
+        },
         expertLoad: Array.from({ length: layers }, (_, l) =>
           Array.from({ length: experts }, (_, e) => Math.round(share(l, e) * (9000 + 170 * t))),
         ),

@@ -6,7 +6,7 @@
 // Answers quote their prompt and code repeats itself, so the guesses cost nothing to make and are often right; one pass
 // checks them all, and where the first is wrong the pass has still brought its token. (Saxena 2023, prompt lookup decoding;
 // Leviathan et al. 2023, speculative decoding.) A draw is compared with the guess, so the text is the one without guesses.
-// How many to guess follows what came of it: more while all are right, none for a while where none was.
+import { Pace } from './pace.ts'
 
 /** Tokens of a run that is looked up, longest first. */
 const runLengths = [3, 2] as const
@@ -17,11 +17,7 @@ export class PromptLookup {
   /** By length of the run: where such a run ended last (the place behind it), by hash. */
   readonly #places = runLengths.map(() => new Map<number, number>())
   #seen: number
-  /** Tokens to guess next. */
-  #count = 4
-  /** Tokens to write before the next guess, and how many the next disappointment will cost. */
-  #pause = 0
-  #penalty = 2
+  readonly #pace = new Pace()
 
   constructor(promptTokens: number) {
     this.#seen = Math.max(0, promptTokens - reach)
@@ -34,11 +30,7 @@ export class PromptLookup {
    */
   draft(ids: Int32Array, limit: number): Int32Array {
     this.#take(ids)
-    if (this.#pause > 0) {
-      this.#pause--
-      return new Int32Array(0)
-    }
-    const count = Math.min(limit, this.#count)
+    const count = this.#pace.next(limit)
     if (count < 1) return new Int32Array(0)
     for (const [i, length] of runLengths.entries()) {
       if (ids.length < length) continue
@@ -52,17 +44,7 @@ export class PromptLookup {
 
   /** Says how many of the guesses were right. */
   learn(guessed: number, right: number): void {
-    if (right === guessed) {
-      this.#count = Math.min(2 * this.#count, 8)
-      this.#penalty = 2
-    } else if (right > 0) {
-      this.#count = Math.max(2, right + 1)
-      this.#penalty = 2
-    } else {
-      this.#count = 2
-      this.#pause = this.#penalty
-      this.#penalty = Math.min(2 * this.#penalty, 32)
-    }
+    this.#pace.learn(guessed, right)
   }
 
   /** Enters runs that something follows: those that end before the last token. */

@@ -1,7 +1,9 @@
 // What keeps a text inside its grammar: which tokens may come next, told of each that came.
+import { Tokenizer } from '../../tokenizer/index.ts'
 import { PolluxError } from '../../util/index.ts'
 import type { GrammarSpec } from '../engineTypes.ts'
 import { GrammarCache } from '../grammar/compile.ts'
+import type { Forced } from '../grammar/matcher.ts'
 import { GrammarVocabulary, type VocabularySource } from '../grammar/vocabulary.ts'
 
 export interface TokenMatcher {
@@ -11,6 +13,20 @@ export interface TokenMatcher {
   accept(id: number): void
   /** Nothing more may come. */
   readonly isComplete: boolean
+  /** What must come next, whatever the tokens of it. Default: it is not known. */
+  jumpForward?(): Forced
+}
+
+/** The only token that a mask allows; undefined where it allows none or several. */
+export function onlyToken(mask: Uint32Array): number | undefined {
+  let only: number | undefined
+  for (let word = 0; word < mask.length; word++) {
+    const bits = mask[word]
+    if (bits === 0) continue
+    if (only !== undefined || (bits & (bits - 1)) !== 0) return undefined
+    only = 32 * word + 31 - Math.clz32(bits)
+  }
+  return only
 }
 
 /** One token out of each range of ids, in order. */
@@ -52,6 +68,7 @@ export class Matchers {
   readonly #size: number
   readonly #source: VocabularySource | undefined
   #grammars: GrammarCache | null = null
+  #tokenizer: Tokenizer | null = null
 
   /** @param size length of the logits */
   constructor(size: number, source?: VocabularySource) {
@@ -72,8 +89,19 @@ export class Matchers {
         `engine: stopIds must hold ${source.stopIds.join(', ')} with a grammar of kind '${grammar.kind}', got no ${missing}`,
       )
     }
-    // made at the first use: the tree of a large vocabulary takes a second
+    // both made at the first use: the tree of a large vocabulary takes a second
     this.#grammars ??= new GrammarCache(new GrammarVocabulary({ ...source, size: this.#size }))
     return this.#grammars.compile(grammar).matcher()
+  }
+
+  /** Tokens of bytes as the model's tokenizer writes them; none where it is not known. */
+  encode(bytes: Uint8Array): Int32Array {
+    const { tokens, bpe } = this.#source ?? {}
+    if (!tokens || !bpe) return new Int32Array(0)
+    this.#tokenizer ??= new Tokenizer({
+      ...{ tokens: tokens.map((each) => each ?? new Uint8Array(0)), specialTokens: new Map() },
+      ...{ merges: bpe.merges, pattern: bpe.pattern },
+    })
+    return this.#tokenizer.encodeBytes(bytes)
   }
 }

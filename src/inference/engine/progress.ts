@@ -3,17 +3,18 @@ import { PolluxError } from '../../util/index.ts'
 import type { EngineEvent } from '../engineTypes.ts'
 import { tokenLogprobs } from '../logprobs.ts'
 import type { ExpertRows } from './expertTrace.ts'
+import type { Chosen } from './chooser.ts'
 import type { EngineMemory } from './memory.ts'
 import type { EngineSettings } from './options.ts'
 import { logitRows, type PartOutput, type PlannedPart } from './runPass.ts'
-import type { Sequence } from './sequence.ts'
+import { mostAhead, type Sequence } from './sequence.ts'
 
 /** Tokens of the shortest beginning that is kept. */
 const leastShared = 8
 
 export class Progress {
-  /** Tokens read of prompts, written, guessed, and guessed rightly. */
-  readonly tokens = { prompt: 0, output: 0, drafted: 0, accepted: 0 }
+  /** Tokens read of prompts, written, of these without a choice and so without a pass of their own, guessed, and guessed rightly. */
+  readonly tokens = { prompt: 0, output: 0, forced: 0, drafted: 0, accepted: 0 }
   readonly #memory: EngineMemory
   readonly #settings: EngineSettings
   readonly #contextTokens: number
@@ -86,7 +87,7 @@ export class Progress {
       ...[request.maxTokens - written - 1, this.#contextTokens - length],
     )
     if (limit < 1 || !writer) return new Int32Array(0)
-    const drafts = writer.lookup.draft(ids, limit)
+    const drafts = writer.guesser.draft(ids, limit)
     const end = drafts.findIndex((id) => !writer.chooser.mayDraw(id))
     return end < 0 ? drafts : drafts.subarray(0, end)
   }
@@ -119,31 +120,45 @@ export class Progress {
     { logits, tell }: { logits: (i: number) => Float32Array; tell: (end: number) => void },
   ): void {
     const cache = sequence.cache!
+    const start = cache.length
     const text = ids.length - guessed
     cache.advance(text)
     let right = 0
-    for (let i = 0; i <= guessed; i++) {
-      const id = this.#takeToken(sequence, logits(i))
-      if (i === guessed || id !== ids[text + i]) break
-      right++
-      if (isDone(sequence)) break
-      cache.advance(1)
-      tell(cache.length)
+    // while all of the text has been read: its end is at a row of this pass
+    while (!isDone(sequence) && start + text + right === sequence.length) {
+      this.#takeToken(sequence, logits(right))
+      while (right < guessed && ids[text + right] === sequence.ids.at(start + text + right)) {
+        right++
+        if (isDone(sequence)) continue
+        cache.advance(1)
+        tell(cache.length)
+      }
     }
     if (guessed === 0) return
     this.tokens.drafted += guessed
     this.tokens.accepted += right
-    sequence.writer?.lookup.learn(guessed, right)
+    sequence.writer?.guesser.learn(guessed, right)
   }
 
-  /** Draws the token after the text, tells and returns it. */
-  #takeToken(sequence: Sequence, logits: Float32Array): number {
-    const { request, times } = sequence
+  /** Draws the token after the text, and takes those behind it that leave no choice: the next pass reads them all at once. */
+  #takeToken(sequence: Sequence, logits: Float32Array): void {
+    const { times, writer } = sequence
     if (times.firstToken === 0) times.firstToken = performance.now()
-    const { id, logprob, top } = sequence.writer!.chooser.choose(logits)
+    this.#write(sequence, writer!.chooser.choose(logits))
+    while (!isDone(sequence) && sequence.pending < mostAhead) {
+      const id = writer!.chooser.takeForced()
+      if (id === undefined) return
+      this.tokens.forced++
+      this.#write(sequence, { id })
+    }
+  }
+
+  /** Adds a token to the text and tells of it, or ends the text. */
+  #write(sequence: Sequence, { id, logprob, top }: Chosen): void {
+    const { request } = sequence
     if (request.stopIds?.includes(id)) {
       this.#finish(sequence, 'stop')
-      return id
+      return
     }
     sequence.append(id)
     sequence.written++
@@ -153,7 +168,6 @@ export class Progress {
     else if (sequence.written >= request.maxTokens || sequence.length > this.#contextTokens) {
       this.#finish(sequence, 'length')
     }
-    return id
   }
 
   /** Log-probabilities of the prompt's tokens that follow rows `from` on. */

@@ -8,10 +8,7 @@ import { concatIds } from '../../util/index.ts'
 import type { EngineMemory } from './memory.ts'
 import type { EngineSettings } from './options.ts'
 import type { PlannedPart } from './runPass.ts'
-import type { Sequence } from './sequence.ts'
-
-/** Tokens that a writing sequence may have to read at once (known ahead by a grammar) without being a prompt again. */
-const mostAhead = 64
+import { mostAhead, type Sequence } from './sequence.ts'
 
 /** Guesses what may come after the text so far of one of `writers` that write. */
 export type Drafter = (sequence: Sequence, writers: number) => Int32Array

@@ -24,6 +24,9 @@ export interface SequenceListener {
   readonly isFull: boolean
 }
 
+/** Tokens that a writing sequence may have to read at once (known ahead by a grammar) without being a prompt again. */
+export const mostAhead = 64
+
 export type SequenceKind = 'write' | 'embed' | 'pin'
 
 export class Sequence {

@@ -3,12 +3,12 @@ import { Decoder, type Model } from '../../model/index.ts'
 import type { EngineRequest } from '../engineTypes.ts'
 import { TokenChooser } from './chooser.ts'
 import type { VocabularySource } from '../grammar/vocabulary.ts'
-import { PromptLookup } from './lookup.ts'
+import { Guesser } from './guesser.ts'
 import { Matchers } from './matcher.ts'
 
 export interface Writer {
   chooser: TokenChooser
-  lookup: PromptLookup
+  guesser: Guesser
 }
 
 /** Makes writers for a model. */
@@ -28,7 +28,7 @@ export class WriterFactory {
   create(request: EngineRequest): Writer {
     const { length } = request.prompt.ids
     const chooser = new TokenChooser(request, this.#vocab, this.#matchers, this.#neverDrawn)
-    return { chooser, lookup: new PromptLookup(length) }
+    return { chooser, guesser: new Guesser(length, (limit) => chooser.guessForced(limit)) }
   }
 }
 

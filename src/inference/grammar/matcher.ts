@@ -135,8 +135,7 @@ export class GrammarMatcher {
  *
  * @param encode ids of bytes
  */
-export function forcedTokens(matcher: GrammarMatcher, encode: (bytes: Uint8Array) => ArrayLike<number>): number[] {
-  const { bytes, ids } = matcher.jumpForward()
+export function forcedTokens({ bytes, ids }: Forced, encode: (bytes: Uint8Array) => ArrayLike<number>): number[] {
   if (ids.length > 0) return [...ids]
   if (bytes.length < 2) return []
   return Array.from(encode(bytes)).slice(0, -1)

@@ -11,6 +11,8 @@ export interface VocabularySource {
   tokens: readonly (Uint8Array | undefined)[]
   /** Tokens that may end a text. */
   stopIds: readonly number[]
+  /** How text becomes tokens (Tokenizer in src/tokenizer), to guess those of text that a grammar forces. Default: not known. */
+  bpe?: { merges: Int32Array; pattern: string }
   /** Length of the logits, where ids at the end have no token. Default tokens.length. */
   size?: number
 }

@@ -42,6 +42,7 @@ export function grammarVocabulary(tokenizer: Tokenizer): VocabularySource {
     tokens: Array.from({ length: tokenizer.vocabSize }, (_, id) =>
       tokenizer.isSpecial(id) ? undefined : tokenizer.tokenBytes(id),
     ),
+    bpe: { merges: tokenizer.merges, pattern: tokenizer.pattern },
     stopIds: [...new Set([eos, turnClose])].filter((id) => id !== undefined),
   }
 }

@@ -100,7 +100,7 @@ export interface EngineView {
   batch: number
   pages: { used: number; kept: number; lost: number; total: number }
   prefix: { queries: number; hitTokens: number; queryTokens: number; nodes: number; pinned: number }
-  tokens: { prompt: number; output: number; drafted: number; accepted: number }
+  tokens: { prompt: number; output: number; forced: number; drafted: number; accepted: number }
   /** Rows each expert read since the start, [layers with experts][experts]. */
   expertLoad: number[][]
 }
