@@ -33,6 +33,8 @@ export type GrammarSpec =
   /** Pieces one after another; a piece given as ids is written as these special tokens. */
   | { kind: 'sequence'; parts: readonly (GrammarSpec | { kind: 'ids'; ids: readonly number[] })[] }
   | { kind: 'either'; options: readonly GrammarSpec[] }
+  /** The same again and again, `min` times to `max` (default: no end); what is repeated must not be able to be nothing. */
+  | { kind: 'repeat'; of: GrammarSpec; min: number; max?: number }
   /** Free text until one of the ids, after which the grammar of that id holds. */
   | { kind: 'triggered'; triggers: readonly { id: number; then: GrammarSpec }[] }
   /** One token out of each of these ranges of ids [from, to), in order: the codes of a picture. Stands alone. */

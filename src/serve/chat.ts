@@ -53,7 +53,10 @@ export interface ChatRequest {
   /** Continue this text, or these tokens, as they stand instead of a conversation (OpenAI completions). */
   raw?: string | Int32Array
   tools?: ChatTool[]
-  /** 'auto': text or calls; 'any': at least one call; 'none': no call. `allowed` narrows the names. Default 'auto'. */
+  /**
+   * 'auto': text or calls; 'any': at least one call; 'none': no call. `allowed` narrows the names; `parallel: false`: one call
+   * an answer. Default 'auto', and as many calls as the model makes.
+   */
   toolChoice?: { mode: 'auto' | 'any' | 'none'; allowed?: string[]; parallel?: boolean }
   format?: ChatFormat
   /** `budget` tokens of thought (0: none, -1: as many as it likes); `include`: tell the client. Default none. */

@@ -63,7 +63,7 @@ test('a call that is wanted is made, with arguments of its schema', async () => 
   const engine = newEngine()
   await using server = await scriptedServer(['unused'], { model: { engine } })
   const google = new GoogleGenAI({ apiKey: 'k', httpOptions: { baseUrl: server.url } })
-  const { functionCalls } = await google.models.generateContent({
+  const { functionCalls = [] } = await google.models.generateContent({
     ...{ model: 'scripted', contents: 'Paint it' },
     config: {
       ...{ seed: 3, maxOutputTokens: 300 },
@@ -71,8 +71,8 @@ test('a call that is wanted is made, with arguments of its schema', async () => 
       toolConfig: { functionCallingConfig: { mode: FunctionCallingConfigMode.ANY } },
     },
   })
-  expect(functionCalls?.map(({ name }) => name)).toEqual(['paint'])
-  expect(isValid(functionCalls![0].args)).toBe(true)
+  expect(functionCalls.length).toBeGreaterThan(0)
+  for (const { name, args } of functionCalls) expect([name, isValid(args)]).toEqual(['paint', true])
   await engine.close()
 })
 

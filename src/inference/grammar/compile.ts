@@ -4,7 +4,7 @@ import type { GrammarSpec } from '../engineTypes.ts'
 import { StateMasks, TermMasks } from './masks.ts'
 import { GrammarMatcher } from './matcher.ts'
 import { regexTerm } from './regex.ts'
-import { checkRules, freeSym, ruleSym, type Sym, termSym, tokenSym } from './rules.ts'
+import { checkRules, freeSym, ruleSym, type Sym, termSym, timesSym, tokenSym } from './rules.ts'
 import { SchemaRules } from './schema/schemaRules.ts'
 import { States } from './states.ts'
 import type { Terms } from './term.ts'
@@ -109,15 +109,23 @@ class SpecRules {
       case 'either':
         if (spec.options.length === 0) throw new PolluxError('grammar: either must have an option, got none')
         return ruleSym(spec.options.map((option) => [this.sym(option)]))
+      case 'repeat':
+        return this.#repeated(spec)
       case 'triggered':
         return freeSym(new Map(spec.triggers.map(({ id, then }) => [this.#token(id), this.sym(then)])))
       case 'ids':
         return ruleSym([spec.ids.map((id) => tokenSym(this.#token(id)))])
       default:
         throw new PolluxError(
-          `grammar: kind must be json, regex, enum, sequence, either or triggered, got ${String((spec as { kind: unknown }).kind)}`,
+          `grammar: kind must be json, regex, enum, sequence, either, repeat or triggered, got ${String((spec as { kind: unknown }).kind)}`,
         )
     }
+  }
+
+  #repeated({ of, min, max = Infinity }: Extract<GrammarSpec, { kind: 'repeat' }>): Sym {
+    const isCount = (count: number): boolean => Number.isInteger(count) && count >= 0
+    if (isCount(min) && (max === Infinity || isCount(max)) && min <= max) return timesSym(this.sym(of), min, max)
+    throw new PolluxError(`grammar: repeat must be of min to max times, got ${min} to ${max}`)
   }
 
   #enumOf(values: readonly string[]): Sym {

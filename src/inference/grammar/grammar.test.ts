@@ -149,6 +149,40 @@ describe('specs', () => {
     expect(matcher.isComplete).toBe(true)
   })
 
+  test('what is repeated comes as often as it may, and then something else', () => {
+    const item: GrammarSpec = {
+      kind: 'sequence',
+      parts: [
+        { kind: 'ids', ids: [OPEN] },
+        { kind: 'enum', values: ['a'] },
+      ],
+    }
+    const spec = (min: number, max?: number): GrammarSpec => ({
+      kind: 'sequence',
+      parts: [
+        { kind: 'repeat', of: item, min, max },
+        { kind: 'enum', values: ['b'] },
+      ],
+    })
+    for (const [min, max] of [
+      [0, undefined],
+      [1, undefined],
+      [2, 3],
+      [0, 0],
+    ] as const) {
+      const matcher = matcherOf(spec(min, max))
+      for (let count = 0; count <= (max ?? 6); count++) {
+        expect(allowed(matcher)).toEqual([...(count >= min ? [98] : []), ...(count < (max ?? 7) ? [OPEN] : [])])
+        if (count < (max ?? 6)) write(matcher, OPEN, 'a')
+      }
+      expect(write(matcher, 'b').isComplete).toBe(true)
+    }
+    const endless = matcherOf({ kind: 'repeat', of: item, min: 1 })
+    expect(endless.canEnd).toBe(false)
+    for (let count = 0; count < 100; count++) write(endless, OPEN, 'a')
+    expect([endless.canEnd, endless.isComplete]).toEqual([true, false])
+  })
+
   test('triggered text is free until a trigger, and may end before it', () => {
     const matcher = matcherOf({
       kind: 'triggered',
@@ -187,6 +221,10 @@ describe('specs', () => {
     expect(refuse({ kind: 'either', options: [] })).toThrow('either must have an option')
     expect(refuse({ kind: 'sequence', parts: [{ kind: 'ids', ids: [5000] }] })).toThrow('ids must be tokens from 0 to')
     expect(refuse({ kind: 'nothing' })).toThrow('kind must be json, regex')
+    const a = { kind: 'enum', values: ['a'] }
+    expect(refuse({ kind: 'repeat', of: a, min: 2, max: 1 })).toThrow('must be of min to max times, got 2 to 1')
+    expect(refuse({ kind: 'repeat', of: a, min: 0.5 })).toThrow('must be of min to max times, got 0.5 to Infinity')
+    expect(refuse({ kind: 'repeat', of: { kind: 'regex', pattern: 'a*' }, min: 0 })).toThrow('able to be nothing')
     let deep: unknown = { kind: 'enum', values: ['a'] }
     for (let i = 0; i < 100; i++) deep = { kind: 'either', options: [deep] }
     expect(refuse(deep)).toThrow('nest at most 64 deep')

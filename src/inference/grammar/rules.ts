@@ -91,7 +91,7 @@ function checkLeft(root: Sym): void {
     }
     state.set(sym, 'open')
     if (sym.kind === 'times') {
-      if (nullable.has(sym.body)) throw new Error('internal: what is repeated must not be nothing')
+      if (nullable.has(sym.body)) throw new PolluxError('grammar: what is repeated must not be able to be nothing')
       visit(sym.body)
     }
     if (sym.kind === 'rule') {

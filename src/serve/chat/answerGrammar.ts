@@ -18,11 +18,23 @@ export function answerGrammar(request: ChatRequest, tokens: ChatTokens): Grammar
   if (callOpen === undefined || callClose === undefined) {
     throw new ServeError('invalid', 'The model has no tokens for calls of tools.')
   }
-  const call: GrammarSpec = { kind: 'sequence', parts: [anyCall(tools), { kind: 'ids', ids: [callClose] }] }
-  const forced: GrammarSpec = { kind: 'sequence', parts: [{ kind: 'ids', ids: [callOpen] }, call] }
-  if (mode === 'any') return forced
-  if (format) return { kind: 'either', options: [format, forced] }
-  return { kind: 'triggered', triggers: [{ id: callOpen, then: call }] }
+  const ids = (...list: number[]) => ({ kind: 'ids' as const, ids: list })
+  const call: GrammarSpec = { kind: 'sequence', parts: [anyCall(tools), ids(callClose)] }
+  const opened: GrammarSpec = { kind: 'sequence', parts: [ids(callOpen), call] }
+  const isOne = request.toolChoice?.parallel === false
+  // behind a call come other calls, until the model ends its turn or waits for what they give
+  const calls: GrammarSpec = isOne
+    ? call
+    : { kind: 'sequence', parts: [call, { kind: 'repeat', of: opened, min: 0 }, atMostOnce(tokens.resultOpen)] }
+  if (mode === 'auto' && !format) return { kind: 'triggered', triggers: [{ id: callOpen, then: calls }] }
+  const forced: GrammarSpec = { kind: 'sequence', parts: [ids(callOpen), calls] }
+  return mode === 'any' || !format ? forced : { kind: 'either', options: [format, forced] }
+}
+
+function atMostOnce(id: number | undefined): GrammarSpec {
+  const nothing: GrammarSpec = { kind: 'sequence', parts: [] }
+  if (id === undefined) return nothing
+  return { kind: 'either', options: [nothing, { kind: 'sequence', parts: [{ kind: 'ids', ids: [id] }] }] }
 }
 
 /** The tools that an answer may call. */

@@ -61,7 +61,7 @@ describe('what is wanted', () => {
     const some = { type: 'allowed_tools', allowed_tools: { mode: 'required', tools: [one] } }
     const choice = async (tool_choice: unknown) => (await read({ tools, tool_choice })).toolChoice
     expect(await choice('required')).toEqual({ mode: 'any' })
-    expect(await choice(one)).toEqual({ mode: 'any', allowed: ['g'] })
+    expect(await choice(one)).toEqual({ mode: 'any', allowed: ['g'], parallel: false })
     expect(await choice(some)).toEqual({ mode: 'any', allowed: ['g'] })
     expect((await read({ tools, parallel_tool_calls: false })).toolChoice).toEqual({ mode: 'auto', parallel: false })
   })

@@ -76,7 +76,8 @@ function readChoice(body: Fields, names: readonly string[], nested: boolean): Ch
   const choice = body.object('tool_choice')!
   const type = choice.required('type', choice.oneOf('type', ['function', 'allowed_tools']))
   if (names.length === 0) throw noTools(body)
-  if (type === 'function') return { mode: 'any', allowed: [readName(choice, names, nested)] }
+  // a function that is named is called once, unless several calls are asked for
+  if (type === 'function') return { mode: 'any', allowed: [readName(choice, names, nested)], parallel: false }
   const allowed = nested ? choice.required('allowed_tools', choice.object('allowed_tools')) : choice
   const mode = allowed.oneOf('mode', ['auto', 'required']) ?? 'auto'
   const list = allowed.required('tools', allowed.objects('tools', maxTools))
