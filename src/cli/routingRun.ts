@@ -8,7 +8,7 @@ import {
   type RoutingSample,
   type RoutingUnit,
 } from '../evals/index.ts'
-import { isMultimodalConfig, loadAnyModel, type Model, type ModelConfig } from '../model/index.ts'
+import { isMultimodalConfig, loadAnyModel, type Model, type ModelConfig, parseConfig } from '../model/index.ts'
 import { readRoutingRecord, type RoutingRecordStep } from '../train/index.ts'
 import { Tokenizer } from '../tokenizer/index.ts'
 import { PolluxError } from '../util/index.ts'
@@ -35,9 +35,12 @@ export async function showRouting(flags: RoutingFlags): Promise<void> {
   const folder = checkpointOf(run, flags.out, 'routing')
   const { model, ...reader } = openReader(folder, run)
   checkModel(model.textConfig, run.name, flags.layer)
+  const others = await otherCheckpoints(flags, run, folder)
+  // all read the same units
+  const time = Math.min(reader.time, ...others.map((other) => contextOf(other.folder)))
   const stage = startStage(terminal, 'reading')
   const { units, domainNames, from, leftOut } = await findUnits(flags, run.record.request, {
-    ...reader,
+    ...{ ...reader, time },
     onProgress: (documents) => stage.update(`${count(documents)} documents`),
   })
   stage.done(`${from}${leftOut > 0 ? `; ${count(leftOut)} documents left out` : ''}`)
@@ -45,7 +48,7 @@ export async function showRouting(flags: RoutingFlags): Promise<void> {
   const read = (what: string, each: Model) => collect(each, { units, domainNames, compute, what, terminal })
   const sample = await read('routing', model)
   const earlier: { name: string; sample: RoutingSample }[] = []
-  for (const { name, folder: other } of await otherCheckpoints(flags, run, folder)) {
+  for (const { name, folder: other } of others) {
     const loaded = loadAnyModel(other)
     checkAlike(name, loaded.textConfig, model.textConfig)
     earlier.push({ name, sample: await read(name, loaded) })
@@ -94,6 +97,11 @@ function openReader(folder: string, { record: { request } }: Run): UnitReader & 
   }
   const { model, tokenizer } = loadWriter(folder)
   return { model, tokenizer, encoder: null, time: timeOf(model.textConfig) }
+}
+
+/** Tokens that a checkpoint reads at most. */
+function contextOf(folder: string): number {
+  return parseConfig(readJsonFile(join(folder, 'config.json'))).max_position_embeddings
 }
 
 function checkModel(config: ModelConfig, name: string, layer: number | undefined): void {

@@ -144,7 +144,7 @@ function checkLengths(
     }
     if (length < shortest) {
       throw new PolluxError(`needles: length must be at least ${shortest} for ${depths} depths, got ${length}`, {
-        hint: 'ask for fewer --depths, or fewer --kinds',
+        hint: 'ask for longer --lengths, fewer --depths, or fewer --kinds',
       })
     }
   }

@@ -70,9 +70,9 @@ describe('pollux routing', () => {
 
   it('compares with another run, and refuses one of another shape', async () => {
     const args = ['--data', 'texts', '--steps', '2', '--run']
-    const same = await pollux(['train', ...micro, ...args, 'other', '--seed', '1', '--no-routing-record'], {
-      cwd: folder,
-    })
+    // a shorter context bounds what both read
+    const other = [...args, 'other', '--seed', '1', '--context', '16', '--no-routing-record']
+    const same = await pollux(['train', ...micro, ...other], { cwd: folder })
     expect(same.code).toBe(0)
     expect(existsSync(join(folder, 'runs/other/routing.jsonl'))).toBe(false)
     const { objects } = await routing('--run', 'kept', '--against', 'other', '--tokens', '300', '--json')

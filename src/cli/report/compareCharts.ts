@@ -2,7 +2,7 @@
 //
 // A line is the mean over seeds and the band reaches from the lowest to the highest of them. Dots are ends of shorter
 // trainings, each a whole schedule of that length. Seconds are tokens times the pace measured in turns.
-import { decimals, short } from '../format.ts'
+import { short } from '../format.ts'
 import type { ComparePage, ContestantRow } from './compareData.ts'
 import { type Html, html } from './html.ts'
 import { type BandPoint, type ChartSeries, lineChart } from './lineChart.ts'
@@ -13,6 +13,11 @@ const shownFrom = 0.15
 /** The three charts of loss. */
 export function lossCharts(data: ComparePage): Html {
   const { contestants, tokensPerStep } = data
+  const secondsPerToken = (row: ContestantRow): number => row.secondsPerStep / tokensPerStep
+  const longest = Math.max(
+    ...contestants.flatMap((row) => row.trials.map((trial) => trial.tokens * secondsPerToken(row))),
+  )
+  const [unit, unitSeconds] = longest < 120 ? (['seconds', 1] as const) : (['minutes', 60] as const)
   const chart = (
     title: string,
     xLabel: string,
@@ -26,7 +31,12 @@ export function lossCharts(data: ComparePage): Html {
     </figure>`
   }
   return html`${chart('Per token', 'tokens', () => 1, short)}
-  ${chart('Per second', 'minutes', (row) => row.secondsPerStep / tokensPerStep / 60, minutes)}
+  ${chart(
+    'Per second',
+    unit,
+    (row) => secondsPerToken(row) / unitSeconds,
+    (x) => String(Number(x.toPrecision(3))),
+  )}
   ${chart('Per FLOP', 'FLOPs', (row) => row.flopsPerToken, short)}`
 }
 
@@ -84,8 +94,4 @@ function topOf(series: readonly ChartSeries[]): number {
     return Math.max(...shown.map(({ high }) => high))
   })
   return Math.max(...tops)
-}
-
-function minutes(value: number): string {
-  return decimals(value, value < 10 ? 1 : 0)
 }

@@ -162,7 +162,7 @@ function ablationSection(ablations: readonly AblationRow[]): Html {
       summary === null ? '–' : decimals(summary.maxViolation, 2),
       summary === null ? '–' : decimals(summary.deadExperts, 1),
       summary === null ? '–' : percent(summary.dropped),
-      html`<code>${row.routing}</code>`,
+      changes(row.routing),
     ])
   })
   const head = ['bits per byte less the base', 'bits per byte', 'step', 'FLOPs', 'weights', 'MaxVio', 'dead', 'dropped']
@@ -174,6 +174,14 @@ function ablationSection(ablations: readonly AblationRow[]): Html {
     </p>
     ${scrollTable(['', 'of', ...head, 'change'], rows)}
   </section>`
+}
+
+/** Changes of the routing, which may break between two of them. */
+function changes(routing: string): Html {
+  const parts = routing.split(',')
+  return html`<code
+    >${parts.map((part, i) => html`<span>${part}${i < parts.length - 1 ? ',' : ''}</span><wbr />`)}</code
+  >`
 }
 
 function tuneSection(contestants: readonly ContestantRow[]): Html {

@@ -29,7 +29,7 @@ export interface ChartOptions {
   top?: number
 }
 
-const size = { width: 720, height: 320, left: 54, right: 14, top: 12, bottom: 40 }
+const size = { width: 720, height: 320, left: 62, right: 26, top: 12, bottom: 46 }
 
 /** The chart, and a legend under it; nothing where there are no points. */
 export function lineChart(series: readonly ChartSeries[], options: ChartOptions): Html {
@@ -54,7 +54,7 @@ export function lineChart(series: readonly ChartSeries[], options: ChartOptions)
           html`<line class="grid" x1="${left}" x2="${right}" y1="${fixed(scaleY(y))}" y2="${fixed(scaleY(y))}" />
             <text class="end" x="${left - 8}" y="${fixed(scaleY(y) + 4)}">${y.toFixed(digits)}</text>`,
       )}
-      ${xs.map((x) => html`<text class="middle" x="${fixed(scaleX(x))}" y="${lower + 18}">${options.formatX(x)}</text>`)}
+      ${xs.map((x) => html`<text class="middle" x="${fixed(scaleX(x))}" y="${lower + 19}">${options.formatX(x)}</text>`)}
       <text class="middle" x="${(left + right) / 2}" y="${size.height - 4}">${options.xLabel}</text>
       <g clip-path="url(#${clip})">${series.map((each) => drawSeries(each, scaleX, scaleY))}</g>
     </svg>

@@ -55,6 +55,20 @@ const style = `
   font-weight: 500;
   text-align: right;
 }
+.answers {
+  font-size: 13.5px;
+}
+.answers :is(th, td) {
+  padding: 6px 18px 6px 0;
+  border-bottom: 1px solid var(--line);
+  text-align: left;
+  vertical-align: top;
+}
+.answers th {
+  color: var(--muted);
+  font-weight: 500;
+  white-space: nowrap;
+}
 `
 
 /** The page as text; nothing in it is requested from elsewhere. */
@@ -113,7 +127,7 @@ function baselines(cells: readonly GridCell[]): Html {
 
 function drawCell({ kind, length, depth, right, asked }: GridCell): Html {
   const share = right / asked
-  const strength = Math.round(Math.abs(share - 0.5) * 180)
+  const strength = Math.round(Math.abs(share - 0.5) * 110)
   const colour = share >= 0.5 ? 'train' : 'val'
   return html`<td
     style="background:color-mix(in oklab,var(--${colour}) ${strength}%,var(--even))"
@@ -159,7 +173,7 @@ function changedSection(changed: readonly ChangedSample[]): Html {
 function listSection(title: string, head: string[], rows: Html[]): Html {
   return html`<section>
     <h2>${title}</h2>
-    ${scrollTable(head, rows, '')}
+    ${scrollTable(head, rows, 'answers')}
   </section>`
 }
 
