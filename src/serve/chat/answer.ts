@@ -40,7 +40,8 @@ export class Answer {
   readonly #watch: ReturnType<NonNullable<Policy['answer']>> | undefined
   #thoughts = ''
   #calls = 0
-  #isFirst = true
+  /** Requests made of the engine. */
+  #asked = 0
   #promptLogprobs: TokenLogprob[] | undefined
 
   constructor(parts: AnswerParts) {
@@ -93,8 +94,8 @@ export class Answer {
     onFinish?: (finish: Finish) => void,
   ): AsyncGenerator<Extract<EngineEvent, { type: 'token' }>> {
     const { model, signal } = this.#parts
-    const isFirst = this.#isFirst
-    this.#isFirst = false
+    const isFirst = this.#asked === 0
+    const sampling = this.#sampling(this.#asked++)
     const prompt = this.#prompt
     const started = performance.now()
     let first: number | undefined
@@ -102,10 +103,7 @@ export class Answer {
     let cached = prompt.ids.length - 1
     let isFinished = false
     try {
-      for await (const event of model.engine.generate(
-        { ...request, prompt, sampling: this.#sampling(isFirst) },
-        signal,
-      )) {
+      for await (const event of model.engine.generate({ ...request, prompt, sampling }, signal)) {
         if (event.type === 'prefill') cached = event.cached ?? 0
         if (event.type === 'finish') {
           isFinished = true
@@ -130,9 +128,10 @@ export class Answer {
   }
 
   /** Another request of the same answer has draws of its own. */
-  #sampling(isFirst: boolean): EngineSampling {
+  #sampling(asked: number): EngineSampling {
     const { sampling = {} } = this.#parts.request
-    return isFirst || sampling.seed === undefined ? sampling : { ...sampling, seed: (sampling.seed + 0x9e3779b9) >>> 0 }
+    if (asked === 0 || sampling.seed === undefined) return sampling
+    return { ...sampling, seed: (sampling.seed + asked * 0x9e3779b9) >>> 0 }
   }
 
   async *#think(): AsyncGenerator<ChatEvent> {
@@ -164,6 +163,7 @@ export class Answer {
     const reader = new AnswerReader({ tokenizer: model.tokenizer, tokens, stops, calls })
     let finish: Finish | undefined
     let verdict: FinishReason | undefined
+    let isDrawing = false
     const asked = this.#ask(
       {
         maxTokens: this.#left,
@@ -176,7 +176,7 @@ export class Answer {
     for await (const token of asked) {
       if (wantsPicture && token.id === model.drawer?.open && !reader.isInCall) {
         this.#ids.pop()
-        verdict = yield* this.#draw()
+        isDrawing = true
         break
       }
       const before = reader.thoughtTokens
@@ -193,6 +193,7 @@ export class Answer {
     if (verdict === 'safety') return verdict
     verdict = (yield* this.#tell(reader.end(), reader)) ?? verdict
     if (verdict !== undefined) return verdict
+    if (isDrawing) return yield* this.#illustrate()
     if (finish?.reason === 'length') return 'length'
     if (reader.isMalformed || reader.isInCall) return 'malformedCall'
     return this.#calls > 0 ? 'calls' : 'stop'
@@ -218,6 +219,16 @@ export class Answer {
       }
     }
     return reader.isMalformed ? 'malformedCall' : undefined
+  }
+
+  /** A picture within a text, and what follows it. */
+  async *#illustrate(): AsyncGenerator<ChatEvent, FinishReason> {
+    const reason = yield* this.#draw()
+    if (reason !== 'stop') return reason
+    if (this.#left < 2) return 'length'
+    this.#ids.push(this.#parts.model.drawer!.close)
+    this.#usage.images++
+    return yield* this.#write()
   }
 
   async *#draw(): AsyncGenerator<ChatEvent, FinishReason> {

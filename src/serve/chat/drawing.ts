@@ -7,6 +7,8 @@ import type { MediaTokenizers } from '../../model/index.ts'
 /** What it takes to draw. */
 export interface Drawer {
   readonly open: number
+  /** Behind it. */
+  readonly close: number
   /** Tokens of a picture, without the one that opens it. */
   readonly tokens: number
   readonly grammar: GrammarSpec
@@ -24,6 +26,7 @@ export function drawerOf(encoder: MediaEncoder, codes: MediaTokenizers): Drawer 
   const count = columns * columns * tokens
   return {
     open: encoder.ids.imageOpen,
+    close: encoder.ids.imageClose,
     tokens: count,
     grammar: { kind: 'ranges', ranges: Array.from({ length: count }, (_, place) => rangeAt(place, imageCodes)) },
     async png(ids) {

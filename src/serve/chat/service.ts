@@ -60,6 +60,10 @@ class EngineChatService implements ChatService {
   async *chat(request: ChatRequest, signal?: AbortSignal): AsyncGenerator<ChatEvent> {
     const model = findModel(this.#models, request.model, this.#aliases)
     const { tokens, template } = this.#writers.get(model)!
+    const { modalities = [] } = request
+    if (!model.drawer && modalities.length > 0 && modalities.every((modality) => modality === 'image')) {
+      throw new ServeError('invalid', 'The model does not draw; ask for text.')
+    }
     const refused = await this.#policy.prompt?.(request, signal)
     const written = await this.#write(model, request)
     if (refused) {
