@@ -48,7 +48,7 @@ export function TokenText({ trace, from, layer, rank, only }: TokenTextProps) {
               data-expert={expert}
               onMouseEnter={() => setPlace(from + i)}
             >
-              {text === '' ? '▫' : text}
+              {text === '' ? '▫' : text.replaceAll('\n', '⏎\n')}
             </span>
           )
         })}
