@@ -1,6 +1,6 @@
 // generateContent and streamGenerateContent.
 import { readJson } from '../../body.ts'
-import type { ChatEvent, ChatRequest, ChatUsage } from '../../chat.ts'
+import type { ChatEvent, ChatRequest, ChatUsage, ModelCard } from '../../chat.ts'
 import { randomId } from '../../fileStore.ts'
 import { answerStream } from '../../sse.ts'
 import type { RequestScope, ServeContext, ServeDeps } from '../../types.ts'
@@ -88,20 +88,21 @@ export async function answerWhole(
       ? { promptFeedback: promptFeedback(finishes[0]) }
       : { candidates: gathered.map((each) => each.candidate()) }),
     usageMetadata: usageMetadata(finishes.map(({ usage }) => usage)),
-    ...{ modelVersion: versionOf(deps, request.chat.model), responseId: randomId() },
+    ...{ modelVersion: cardOf(deps, request.chat.model).id, responseId: randomId() },
   }
 }
 
-function versionOf(deps: ServeDeps, model: string): string {
+/** The model that a name means; one that was asked is there. */
+export function cardOf(deps: ServeDeps, model: string): ModelCard {
   const id = model.replace(/^models\//, '')
   const cards = deps.chat.models()
-  return (cards.find((card) => card.id === id) ?? cards[0]).id
+  return cards.find((card) => card.id === id) ?? cards[0]
 }
 
 export async function streamGenerateContent(c: ServeContext, deps: GeminiDeps, model: string): Promise<Response> {
   const { scope } = c.env
   const request = await requestOf(c, deps, model, deps.limits.streamSeconds)
-  const common = { modelVersion: versionOf(deps, model), responseId: randomId() }
+  const common = { modelVersion: cardOf(deps, model).id, responseId: randomId() }
   const isSse = c.req.query('alt')?.toLowerCase() === 'sse'
   if (isSse) {
     const onError = (error: Parameters<typeof geminiError>[0]): string =>

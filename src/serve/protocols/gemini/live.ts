@@ -1,7 +1,7 @@
-// The Live API over a websocket: a conversation with turns of text, answered as they are written, and interrupted by what is
-// said next.
+// The Live API over a websocket: a conversation with turns of text and of sound, answered as they are written, and interrupted by
+// what is said next.
 //
-//   setup -> setupComplete;  clientContent, realtimeInput.text, toolResponse -> serverContent, toolCall ... turnComplete
+//   setup -> setupComplete;  clientContent, realtimeInput, toolResponse -> serverContent, toolCall ... turnComplete
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
@@ -15,6 +15,8 @@ import { invalid, ServeError, toServeError } from '../../serveError.ts'
 import type { ServeDeps } from '../../types.ts'
 import { geminiError } from './error.ts'
 import { Fields } from './fields.ts'
+import { cardOf } from './generate.ts'
+import { isRawSound, SpeechInput, speechOptions } from './liveSound.ts'
 import { type FileAccess, turnOf, turnsOf } from './parts.ts'
 import { readRequest } from './request.ts'
 import { partOf, usageMetadata } from './response.ts'
@@ -98,6 +100,7 @@ class Session {
   readonly #access: FileAccess
   #setup: ChatRequest | undefined
   #turns: ChatTurn[] = []
+  #speech: SpeechInput | undefined
   #stop: AbortController | undefined
   /** Messages are taken one after another; answers run beside them. */
   #queue: Promise<void> = Promise.resolve()
@@ -157,6 +160,7 @@ class Session {
     const results = message.message('toolResponse')
     if (content) {
       this.#interrupt()
+      this.#endSpeech()
       this.#turns.push(...(await turnsOf(new Fields({ contents: content.get('turns') }), this.#access)))
       if (content.bool('turnComplete') !== false) this.#answer()
     } else if (input) await this.#hear(input)
@@ -177,6 +181,7 @@ class Session {
     const contents = [{ role: 'user', parts: [{ text: '-' }] }]
     const { chat } = await readRequest({ ...body, contents }, model, this.#access)
     this.#setup = { ...chat, key: this.#access.owner }
+    this.#speech = new SpeechInput(speechOptions(setup))
     this.#send({ setupComplete: {} })
   }
 
@@ -184,17 +189,44 @@ class Session {
     const text = input.string('text')
     if (text !== undefined) {
       this.#interrupt()
+      this.#endSpeech()
       this.#turns.push({ role: 'user', parts: [{ kind: 'text', text }] })
       this.#answer()
       return
     }
+    if (input.has('activityStart')) {
+      this.#interrupt()
+      this.#speech!.begin()
+    }
     const blobs = [...input.messages('mediaChunks'), ...['video', 'audio'].flatMap((name) => input.message(name) ?? [])]
     for (const blob of blobs) {
-      // sound comes in pieces without a head, which are no file that can be read
-      if (blob.string('mimeType')?.startsWith('audio/pcm')) continue
+      if (isRawSound(blob.string('mimeType') ?? '')) {
+        this.#listen(blob)
+        continue
+      }
       const part = { inlineData: { mimeType: blob.get('mimeType'), data: blob.get('data') } }
       this.#turns.push(await turnOf({ role: 'user', parts: [part] }, input.path, this.#access))
     }
+    const isOver = input.has('activityEnd') || input.bool('audioStreamEnd') === true
+    if (isOver && this.#endSpeech()) this.#answer()
+  }
+
+  /** Sound comes in pieces without a head: samples, in which turns must be found. */
+  #listen(blob: Fields): void {
+    if (!cardOf(this.#parts.deps, this.#setup!.model).inputs.includes('audio')) {
+      throw invalid(blob.at('mimeType'), 'The model does not hear sound.')
+    }
+    for (const event of this.#speech!.push(blob)) {
+      if (event === 'begun') this.#interrupt()
+      else if (this.#endSpeech()) this.#answer()
+    }
+  }
+
+  /** What was said becomes a turn; whether anything was. */
+  #endSpeech(): boolean {
+    const bytes = this.#speech?.take()
+    if (bytes) this.#turns.push({ role: 'user', parts: [{ kind: 'media', mimeType: 'audio/wav', bytes }] })
+    return bytes !== undefined
   }
 
   /** What is said now ends what is being answered; the part that was told stays. */
