@@ -94,6 +94,8 @@ export type EngineEvent =
 export interface EngineStats {
   running: number
   waiting: number
+  /** Times that a sequence gave its pages up for others, and was read again. */
+  preemptions: number
   /** Pages of keys and values in bytes: in use by requests, kept for later ones, held by nobody (a fault), and in all. */
   pages: { used: number; kept: number; lost: number; total: number }
   prefix: { queries: number; hitTokens: number; queryTokens: number; nodes: number; pinned: number }

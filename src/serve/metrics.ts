@@ -81,9 +81,10 @@ export class ServeMetrics {
     return this.registry.metrics()
   }
 
-  #setStats({ running, waiting, pages, prefix, tokens, batch, expertLoad }: EngineStats): void {
+  #setStats({ running, waiting, preemptions, pages, prefix, tokens, batch, expertLoad }: EngineStats): void {
     this.#set('vllm:num_requests_running', 'Requests that are being read or written', running)
     this.#set('vllm:num_requests_waiting', 'Requests in the queue', waiting)
+    this.#total('vllm:num_preemptions_total', 'Times that a request gave its pages up', preemptions)
     this.#set('vllm:kv_cache_usage_perc', 'Share of pages that requests use', pages.used / Math.max(1, pages.total))
     this.#total('vllm:prefix_cache_queries_total', 'Tokens looked up in the prefix cache', prefix.queryTokens)
     this.#total('vllm:prefix_cache_hits_total', 'Tokens found in the prefix cache', prefix.hitTokens)

@@ -105,6 +105,7 @@ export function demoEngine(): Pick<Engine, 'stats' | 'contextTokens' | 'experts'
       return {
         running: 3 + (t % 4),
         waiting: t % 3,
+        preemptions: 0,
         batch: 3 + (t % 4),
         pages: { used: (34 + (t % 9)) << 20, kept: 58 << 20, lost: 0, total: 128 << 20 },
         prefix: { queries: 40 + t, hitTokens: 61_000 + 400 * t, queryTokens: 80_000 + 500 * t, nodes: 212, pinned: 2 },

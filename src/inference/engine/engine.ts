@@ -122,7 +122,7 @@ class LocalEngine implements Engine {
     const { memory, scheduler, progress, batch, expertLoad } = this.#loop
     const { running, waiting } = scheduler
     return Promise.resolve({
-      ...{ running: running.length, waiting: waiting.length, batch },
+      ...{ running: running.length, waiting: waiting.length, preemptions: scheduler.preemptions, batch },
       pages: memory.stats(running),
       prefix: { ...memory.prefixStats, nodes: memory.tree.size, pinned: memory.tree.pinned },
       tokens: { ...progress.tokens },

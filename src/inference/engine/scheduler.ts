@@ -17,6 +17,8 @@ export class Scheduler {
   waiting: Sequence[] = []
   /** In the order in which they were admitted. */
   running: Sequence[] = []
+  /** Times that a sequence gave its pages up for others. */
+  preemptions = 0
   readonly #memory: EngineMemory
   readonly #settings: EngineSettings
 
@@ -88,6 +90,7 @@ export class Scheduler {
     const victim = paused.at(-1) ?? (this.running.length > 1 ? this.running.at(-1) : undefined)
     if (!victim || this.running.length < 2) return null
     this.remove(victim)
+    this.preemptions++
     victim.phase = 'waiting'
     this.waiting.unshift(victim)
     return victim
