@@ -123,7 +123,13 @@ export class ScriptedEngine implements Engine {
 
   async stats(): Promise<EngineStats> {
     return {
-      ...{ running: this.#running, waiting: 0, preemptions: 0, batch: this.#running, pages: { used: 0, kept: 0, lost: 0, total: 1 } },
+      ...{
+        running: this.#running,
+        waiting: 0,
+        preemptions: 0,
+        batch: this.#running,
+        pages: { used: 0, kept: 0, lost: 0, total: 1 },
+      },
       prefix: { queries: 0, hitTokens: 0, queryTokens: 0, nodes: 0, pinned: this.#pins.size },
       tokens: { prompt: 0, output: 0, forced: 0, drafted: 0, accepted: 0 },
       expertLoad: [[1, 2]],
