@@ -93,7 +93,18 @@ export function addServe(program: Command): void {
     .option('--out <dir>', 'folder that holds the runs', defaultOut)
     .addHelpText('after', examples)
     .action(async (flags: ServeFlags) => {
+      shareHeaps()
       const { runServe } = await import('./serveRun.ts')
       await runServe(flags)
     })
+}
+
+/**
+ * Starts the process anew, as what it is, with a setting that the C library reads at its start alone: two heaps for all threads.
+ * glibc gives up to eight a core, and what one has freed the others do not use: under load the server took a quarter more memory.
+ */
+function shareHeaps(): void {
+  if (process.platform !== 'linux' || process.env.MALLOC_ARENA_MAX !== undefined || !process.execve) return
+  const args = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
+  process.execve(process.execPath, args, { ...process.env, MALLOC_ARENA_MAX: '2' })
 }

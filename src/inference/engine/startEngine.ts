@@ -168,7 +168,11 @@ class WorkerEngine implements ThreadedEngine {
   }
 
   #newThread(): Worker {
-    const thread = new Worker(new URL('./thread.ts', import.meta.url), { workerData: this.#start })
+    const thread = new Worker(new URL('./thread.ts', import.meta.url), {
+      workerData: this.#start,
+      // its own objects are small, and most live for a step: Node's default of 128 MiB would only be memory
+      resourceLimits: { maxYoungGenerationSizeMb: 32 },
+    })
     let reason: Error | null = null
     thread.on('message', (message: FromThread) => {
       if (message.type === 'ready') this.#becomeReady(message)
