@@ -13,5 +13,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // what is waited for comes in milliseconds, but not on a machine that does something else
+    expect: { poll: { timeout: 30_000 } },
   },
 })

@@ -57,7 +57,7 @@ const ask = (url: string): Promise<Response> =>
 
 it('ends at SIGTERM when the answers in work are done', { timeout: 120_000 }, async () => {
   using folder = checkpoint()
-  const { url, child, outcome } = await serve(folder)
+  const { url, child, outcome } = await serve(folder, '--drain', '100')
   expect((await fetch(`${url}/health`)).status).toBe(200)
   const stream = (await longText(url, 8000))[Symbol.asyncIterator]()
   await stream.next()

@@ -44,7 +44,7 @@ async function gemini(url: string, args: readonly string[]): Promise<Result> {
       ...{ GOOGLE_GEMINI_BASE_URL: url, GEMINI_API_KEY: 'k', GEMINI_CLI_TRUST_WORKSPACE: 'true' },
     },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 60_000,
+    timeout: 110_000,
   })
   const result: Result = { code: null, stdout: '', stderr: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => (result.stdout += text))
@@ -71,7 +71,7 @@ function script(answers: readonly string[]): (request: EngineRequest) => readonl
   }
 }
 
-describe.skipIf(program === undefined)('37: Gemini CLI', { timeout: 120_000 }, () => {
+describe.skipIf(program === undefined)('37: Gemini CLI', { timeout: 130_000 }, () => {
   it('asks, and prints what is streamed to it', async () => {
     await using running = await scriptedServer(script(['Hello from here.<turn|>']), { engine })
     const { code, stdout, stderr } = await gemini(running.url, ['-m', 'scripted', '-p', 'say hi'])
