@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { GoogleGenAI, MediaResolution, type Part } from '@google/genai'
 import OpenAI from 'openai'
+import sharp from 'sharp'
 import { afterAll, describe, expect, it } from 'vitest'
 import { MediaEncoder, type MediaPart } from '../../src/data/index.ts'
 import { createEngine } from '../../src/inference/index.ts'
@@ -129,6 +130,12 @@ describe('15: pictures', () => {
     expect(await askOpenAi(server.url, named)).toBeCloseTo(logprob, 5)
   })
 
+  it.each(['jpeg', 'webp', 'gif', 'avif', 'tiff'] as const)('are read as %s', async (format) => {
+    await using server = await serve()
+    const bytes = await sharp(red).toFormat(format).toBuffer()
+    expect((await ask(server.url, [inline(`image/${format}`, bytes)])).counts.IMAGE).toBe(11)
+  })
+
   it('differ, and so do the answers; their order counts', async () => {
     await using server = await serve()
     const [a, b] = [inline('image/png', red), inline('image/png', blue)]
@@ -239,5 +246,16 @@ describe('17: video', () => {
     const half = await ask(server.url, [part(4, { startOffset: '0.5s' }), { text: 'What is it?' }])
     expect(half.counts.VIDEO).toBeLessThan(four.counts.VIDEO)
     expect(half.counts.AUDIO).toBeLessThan(four.counts.AUDIO)
+  })
+
+  it('is read as webm, from an uploaded file', { timeout: 120_000 }, async () => {
+    await using server = await serve()
+    const bytes = readFileSync(new URL('../../src/media/fixtures/grey.webm', import.meta.url))
+    const { files } = googleOf(server.url)
+    const { uri, mimeType } = await files.upload({ file: new Blob([bytes]), config: { mimeType: 'video/webm' } })
+    const { counts } = await ask(server.url, [{ fileData: { fileUri: uri, mimeType } }, { text: 'What is it?' }])
+    expect(counts.VIDEO).toBeGreaterThan(5)
+    // a second of sound is 25 rows
+    expect(Math.abs(counts.AUDIO - 27)).toBeLessThan(4)
   })
 })
