@@ -105,6 +105,8 @@ export function addServe(program: Command): void {
  */
 function shareHeaps(): void {
   if (process.platform !== 'linux' || process.env.MALLOC_ARENA_MAX !== undefined || !process.execve) return
+  // a channel to the process that started this one would be lost
+  if (process.send) return
   const args = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
   process.execve(process.execPath, args, { ...process.env, MALLOC_ARENA_MAX: '2' })
 }
