@@ -82,10 +82,14 @@ function joinPositions(spans: SoftSpan[]): Int32Array {
   return Int32Array.from(spans.flatMap(({ positions, count }) => [...(positions ?? new Int32Array(2 * count))]))
 }
 
-/** Consecutive parts of a prompt, `size` places each, or more where one would end inside a picture or a sound. */
+/**
+ * Consecutive parts of a prompt, `size` places each at most, or more where one would end inside a picture or a sound. They
+ * are about equal: a short one at the end would have the pool of tensors keep blocks of its sizes beside those of the others.
+ */
 export function* promptChunks(prompt: Prompt, size: number): Generator<Prompt> {
   for (let start = 0; start < prompt.ids.length;) {
-    const end = chunkEnd(prompt, Math.min(start + size, prompt.ids.length))
+    const left = prompt.ids.length - start
+    const end = chunkEnd(prompt, start + Math.ceil(left / Math.ceil(left / size)))
     yield promptPart(prompt, start, end)
     start = end
   }
