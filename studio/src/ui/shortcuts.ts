@@ -1,5 +1,5 @@
 // Keys of the whole page. Components register what their keys do while they are shown; the help dialog lists them all.
-import { useEffect } from 'preact/hooks'
+import { useLayoutEffect } from 'preact/hooks'
 import { Store } from '../lib/store.ts'
 
 export interface Shortcut {
@@ -16,7 +16,8 @@ export const shortcuts = new Store<readonly Shortcut[]>([])
 
 /** Registers keys while the component is shown. */
 export function useShortcuts(list: Shortcut[]): void {
-  useEffect(() => {
+  // at once: a key pressed right after the page has changed must meet what it shows now
+  useLayoutEffect(() => {
     shortcuts.update((all) => [...list, ...all])
     return () => shortcuts.update((all) => all.filter((shortcut) => !list.includes(shortcut)))
   })
