@@ -101,7 +101,8 @@ export function addServe(program: Command): void {
 
 /**
  * Starts the process anew, as what it is, with a setting that the C library reads at its start alone: two heaps for all threads.
- * glibc gives up to eight a core, and what one has freed the others do not use: under load the server took a quarter more memory.
+ * glibc gives up to eight a core, and what one has freed the others do not use. Single runs of the soak ended at 600 MiB instead
+ * of 750 (docs/LOG.md); how much is due to it was not measured apart.
  */
 function shareHeaps(): void {
   if (process.platform !== 'linux' || process.env.MALLOC_ARENA_MAX !== undefined || !process.execve) return
