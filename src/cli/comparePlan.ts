@@ -13,6 +13,7 @@ import {
 } from '../model/index.ts'
 import { type Variant, variantsOf } from '../train/index.ts'
 import type { Comparison, CompareRequest } from './compareRequest.ts'
+import { hasTrunk, sharedWarmup, stepsBeforeDecay } from './compareTrunk.ts'
 import { count, duration, percent, short } from './format.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -78,6 +79,28 @@ export function fitConfig(
   })
 }
 
+/** A shorter training of the sparse model. */
+export interface ShorterLength {
+  steps: number
+  /** Left out: that of all trainings. */
+  warmup?: number
+  /** Steps that it has in common with the longest training, and that are trained once. */
+  shared: number
+}
+
+/** The shorter trainings, and the steps after which the longest one keeps its state for them. */
+export function shorterLengths({ request, config }: Pick<Comparison, 'request' | 'config'>): {
+  lengths: ShorterLength[]
+  states: number[]
+} {
+  const lengths = request.horizons.map((share): ShorterLength => {
+    const steps = Math.max(1, Math.round(share * request.steps))
+    if (steps >= request.steps || !hasTrunk(config)) return { steps, shared: 0 }
+    return { steps, warmup: sharedWarmup(steps, request.steps), shared: stepsBeforeDecay(steps) }
+  })
+  return { lengths, states: lengths.map(({ shared }) => shared).filter((step) => step > 0) }
+}
+
 /** Everything that has to be trained, in order. */
 export function plannedStages({ request, config }: Pick<Comparison, 'request' | 'config'>): PlannedStage[] {
   const contestants = contestantsOf({ request }, config)
@@ -86,9 +109,9 @@ export function plannedStages({ request, config }: Pick<Comparison, 'request' | 
   const each = (stage: string, trainings: number, length: number): PlannedStage[] =>
     contestants.map(({ label, config: own }) => ({ stage, model: label, trainings, steps: length, config: own }))
   const [sparse] = contestants
-  const shorter = horizons.map((share) => ({
-    ...{ stage: 'shorter', model: `${sparse.label}, ${percent(share)} of the tokens`, trainings: seeds },
-    ...{ steps: Math.max(1, Math.round(share * steps)), config },
+  const shorter = shorterLengths({ request, config }).lengths.map(({ steps: length, shared }, i) => ({
+    ...{ stage: 'shorter', model: `${sparse.label}, ${percent(horizons[i])} of the tokens`, trainings: seeds },
+    ...{ steps: length - shared, config },
   }))
   const variants = ablated.flatMap((model): PlannedStage[] => {
     const { upcycleAfter = 0 } = model

@@ -18,10 +18,12 @@ import {
   fitConfig,
   plannedStages,
   printPlan,
+  shorterLengths,
   withoutExperts,
 } from './comparePlan.ts'
 import { type Comparison, comparePaths, resumeCompareCommand, writeComparison } from './compareRequest.ts'
 import { type AblationResult, type ContestantResult, finishComparison } from './compareResults.ts'
+import { dropStates } from './compareTrunk.ts'
 import { readTrial, runTrial, trialFolder, type TrialSetting, type TrialSpec } from './compareTrial.ts'
 import { bytes, count, decimals, duration } from './format.ts'
 import { listenForInterrupt } from './interrupt.ts'
@@ -49,7 +51,7 @@ interface Session {
 }
 
 /** What is asked of one training, beside the model. */
-type TrialLength = Pick<TrialSpec, 'steps' | 'seed' | 'factor' | 'curve' | 'from' | 'keep'>
+type TrialLength = Omit<TrialSpec, 'contestant' | 'config' | 'learningRate' | 'matrixLearningRate'>
 
 /** How much there is to do and how fast it goes, in FLOPs of training. */
 interface Work {
@@ -167,16 +169,21 @@ async function compareAll(session: Session): Promise<void> {
 
 /** Everybody at full length for one seed, and the sparse model's shorter trainings. */
 async function trainSeed(session: Session, results: ContestantResult[], seed: number): Promise<void> {
-  const { request } = session.comparison
+  const { steps } = session.comparison.request
+  const [sparse] = results
+  const { lengths, states } = shorterLengths(session.comparison)
   for (const result of results) {
     const { factor } = result.tuned
-    result.trials.push(await train(session, result, { steps: request.steps, seed, factor, curve: true }))
+    const length = { steps, seed, factor, curve: true, ...(result === sparse ? { states } : {}) }
+    result.trials.push(await train(session, result, length))
   }
-  const [sparse] = results
-  for (const share of request.horizons) {
-    const steps = Math.max(1, Math.round(share * request.steps))
-    sparse.shorter.push(await train(session, sparse, { steps, seed, factor: sparse.tuned.factor, curve: false }))
+  const { factor } = sparse.tuned
+  const longest = specOf(session, sparse, { steps, seed, factor, curve: true })
+  for (const { shared, ...length } of lengths) {
+    const trunk = shared > 0 ? { spec: longest, step: shared } : undefined
+    sparse.shorter.push(await train(session, sparse, { ...length, seed, factor, curve: false, trunk }))
   }
+  dropStates(trialFolder(longest, session.setting))
 }
 
 /** The contestant's own learning rate. */
@@ -216,7 +223,7 @@ async function train(
   if (trial === undefined) throw new Stopped()
   const flops = (ofSteps: number): number => trainingFlops(comparison, model.config, ofSteps)
   work.trainings.done++
-  work.flops.done += flops(steps)
+  work.flops.done += flops(steps - (length.trunk?.step ?? 0))
   if (stepped > 0) {
     work.measured.flops += flops(stepped)
     work.measured.seconds += (performance.now() - began) / 1000

@@ -21,6 +21,7 @@ import {
 } from '../train/index.ts'
 import { isRecord, Rng } from '../util/index.ts'
 import type { CompareRequest } from './compareRequest.ts'
+import { branchFrom, keepState } from './compareTrunk.ts'
 import { appendMetrics, readMetrics, truncateMetrics } from './metricsLog.ts'
 import { writeAside } from './runFolder.ts'
 
@@ -41,8 +42,14 @@ export interface TrialSpec {
   matrixLearningRate: number
   /** Validate on the way too, not only at the end. */
   curve: boolean
+  /** Share of the steps spent warming up. Default that of trainings. */
+  warmup?: number
   /** Keep the checkpoint. */
   keep?: boolean
+  /** Keep the states after these steps, for others to go on from. */
+  states?: readonly number[]
+  /** Go on from the state that this training kept after so many steps, where there is one: a matter of time alone. */
+  trunk?: { spec: TrialSpec; step: number }
   /** A finished training without experts whose checkpoint was kept: this one begins with its weights, upcycled. */
   from?: TrialSpec
 }
@@ -62,7 +69,7 @@ export interface TrialSetting {
 
 /** What makes trainings the same: everything they depend on, whoever asked for them. */
 function trialHash(spec: TrialSpec, { request, fingerprint, accumulation }: TrialSetting): string {
-  const { config, contestant: _name, keep: _keep, ...rest } = spec
+  const { config, contestant: _name, keep: _keep, states: _states, trunk: _trunk, ...rest } = spec
   const { batch, context, optimizer, compute, evals, evalBatches } = request
   const setting = { batch, context, optimizer, compute, evals, evalBatches, fingerprint, accumulation }
   const text = JSON.stringify([rest, configFile(config, 'bf16'), setting])
@@ -104,7 +111,9 @@ export async function runTrial(
   if (done && (!spec.keep || existsSync(checkpoint))) return done
   mkdirSync(folder, { recursive: true })
   const metricsPath = join(folder, 'metrics.jsonl')
-  const resume = existsSync(join(checkpoint, 'training_state.json'))
+  const { trunk } = spec
+  const begun = existsSync(join(checkpoint, 'training_state.json'))
+  const resume = begun || (trunk !== undefined && branchFrom(trialFolder(trunk.spec, setting), trunk.step, folder))
   const summary = await trainModel({
     config: spec.config,
     training: {
@@ -116,6 +125,7 @@ export async function runTrial(
       compute: request.compute,
       learningRate: spec.learningRate,
       matrixLearningRate: spec.matrixLearningRate,
+      warmup: spec.warmup,
       seed: spec.seed,
       evalEvery: spec.curve ? Math.max(1, Math.round(spec.steps / request.evals)) : 0,
       evalBatches: request.evalBatches,
@@ -128,6 +138,10 @@ export async function runTrial(
     runFolder: folder,
     resume,
     signal,
+    saveAt: spec.states,
+    onCheckpoint: (_, step) => {
+      if (spec.states?.includes(step)) keepState(folder, step)
+    },
     onStart: ({ resumedFromStep }) => truncateMetrics(metricsPath, resumedFromStep),
     onStep(metrics) {
       appendMetrics(metricsPath, metrics)

@@ -225,8 +225,9 @@ async function runEval(run: Run, metrics?: StepMetrics): Promise<void> {
   await request.onEval?.(run.lastEval)
 }
 
-function isCheckpointDue({ options, progress, lastSave }: Run): boolean {
+function isCheckpointDue({ options, progress, lastSave, request }: Run): boolean {
   const { checkpointEvery, checkpointMinutes } = options
+  if (request.saveAt?.includes(progress.step)) return true
   if (checkpointEvery > 0 && progress.step % checkpointEvery === 0) return true
   return checkpointMinutes > 0 && progress.secondsElapsed - lastSave.seconds >= checkpointMinutes * 60
 }

@@ -161,6 +161,8 @@ export interface TrainRequest {
   onStep?: (metrics: StepMetrics) => void | Promise<void>
   onEval?: (metrics: EvalMetrics) => void | Promise<void>
   onCheckpoint?: (folder: string, step: number) => void | Promise<void>
+  /** Steps after which to save, whatever the intervals say. */
+  saveAt?: readonly number[]
   /** Stops after the current step, saves, and returns with `stopped: true`. */
   signal?: AbortSignal
 }

@@ -62,7 +62,9 @@ describe('pollux compare', () => {
     for (const name of full) expect(trials[name]).toMatchObject({ tokens: 24 * 4 * 32, curve: { length: 4 } })
     expect(names.filter((name) => /^moe-12-s[01]-/.test(name))).toHaveLength(2)
     for (const name of readdirSync(join(folder, 'runs/first/trials'))) {
-      expect(existsSync(join(folder, 'runs/first/trials', name, 'checkpoint'))).toBe(false)
+      for (const gone of ['checkpoint', 'states']) {
+        expect(existsSync(join(folder, 'runs/first/trials', name, gone))).toBe(false)
+      }
     }
   })
 
@@ -112,6 +114,25 @@ describe('pollux compare', () => {
     const losses = (run: string) =>
       Object.entries(trialsOf(run)).map(([name, { finalBitsPerByte }]) => [name, finalBitsPerByte])
     expect(losses('again')).toEqual(losses('first'))
+  })
+
+  it('trains a shorter schedule from the trunk of the longest to the loss that it has from its own start', async () => {
+    const trials = join(folder, 'runs/first/trials')
+    const name = readdirSync(trials).find((each) => each.startsWith('moe-12-s0-'))!
+    const steps = () =>
+      readFileSync(join(trials, name, 'metrics.jsonl'), 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).step as number)
+    const branched = trialsOf('first')['moe-12-s0-x4'] ?? trialsOf('first')['moe-12-s0-x12']
+    // decays over 40% of 12 steps
+    expect(steps()).toEqual([8, 9, 10, 11, 12])
+    rmSync(join(trials, name), { recursive: true })
+    const again = await pollux(['compare', '--resume', '--run', 'first', '--json'], { cwd: folder })
+    expect([again.code, again.stderr]).toEqual([0, ''])
+    expect(steps()).toEqual(Array.from({ length: 12 }, (_, i) => i + 1))
+    const alone = trialsOf('first')['moe-12-s0-x4'] ?? trialsOf('first')['moe-12-s0-x12']
+    expect(alone.finalBitsPerByte).toBe(branched.finalBitsPerByte)
   })
 
   it('adds ablations to what is there', async () => {

@@ -1,0 +1,52 @@
+// One trunk, several decays: shorter trainings of a comparison go on from the longest one's state.
+//
+// Under WSD (warm up, stay, decay) trainings of different lengths differ only in when they decay, if all warm up over the
+// same steps. Until then they compute the same bits, so the longest one's states, kept where the shorter ones begin to
+// decay, spare most of their steps (Hägele et al. 2024, arXiv 2405.18392). A state that is missing costs time, no more:
+// the training then starts anew and ends at the same loss.
+import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ModelConfig } from '../model/index.ts'
+import { checkpointFolder, defaultTrainingOptions } from '../train/index.ts'
+
+const { warmup, decay } = defaultTrainingOptions
+
+/** Steps before the first at which a training of `steps` steps decays: those that it has in common with longer ones. */
+export function stepsBeforeDecay(steps: number): number {
+  return Math.floor(steps * (1 - decay))
+}
+
+/** Share of a shorter training in which it warms up, so that it does over as many steps as the longest one. */
+export function sharedWarmup(steps: number, longest: number): number {
+  return Math.min(1, (warmup * longest) / steps)
+}
+
+/** Whether routing is the same whatever the length: a bias's rate and a warm-up of routers follow the share that is done. */
+export function hasTrunk({ routing }: ModelConfig): boolean {
+  return routing.balance !== 'bias' && routing.warmup === 0
+}
+
+function stateFolder(trial: string, step: number): string {
+  return join(trial, 'states', `step-${step}`)
+}
+
+/** Keeps the state that a training has just saved in its folder. */
+export function keepState(trial: string, step: number): void {
+  const folder = stateFolder(trial, step)
+  rmSync(folder, { recursive: true, force: true })
+  cpSync(checkpointFolder(trial), folder, { recursive: true })
+}
+
+/** Puts a kept state of one training into another's folder, to be resumed there; false where there is none. */
+export function branchFrom(trunk: string, step: number, trial: string): boolean {
+  const folder = stateFolder(trunk, step)
+  if (!existsSync(join(folder, 'training_state.json'))) return false
+  mkdirSync(trial, { recursive: true })
+  cpSync(folder, checkpointFolder(trial), { recursive: true })
+  return true
+}
+
+/** Deletes the kept states of a training. */
+export function dropStates(trial: string): void {
+  rmSync(join(trial, 'states'), { recursive: true, force: true })
+}
