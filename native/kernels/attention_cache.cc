@@ -14,133 +14,14 @@
 // know which rows are computed beside it. So a row has the same bits however a text was cut into chunks, batched or
 // guessed ahead, and on any number of threads: same seed, same text.
 #include "kernels/attention.h"
-#include "kernels/rowwise.h"
+#include "kernels/cache_plan.h"
+#include "kernels/cache_rows.h"
 
 namespace pollux::POLLUX_NS {
 namespace {
 
 constexpr int64_t kRows = POLLUX_TILES ? 64 : 24;  // rows of a group: whole tiles of block_gemm
-constexpr int64_t kKeys = 256;                     // keys of a block; a multiple of every page size
-constexpr int64_t kTaskRows = 384;                 // rows of a task: outputs so far and a packed block share the L2 cache
-constexpr int64_t kEnoughTasks = 16;               // no more splits than give this many tasks
-constexpr int64_t kSegment = 8 * kKeys;            // keys of a segment: a segment costs a merge
 constexpr int64_t kMostParts = int64_t(8) << 20;   // floats that segments may leave for a second pass
-
-// ---- a row of a page ------------------------------------------------------------------------------
-
-// Where a page keeps what: [part][head][token][C] numbers, then for int8 their scales [part][head][token] as floats.
-inline int64_t parts_of(const CacheArgs& a) { return a.values_only ? 1 : 2; }
-inline int64_t row_number(const CacheArgs& a, int64_t part, int64_t head, int64_t slot) {
-  return (part * a.kv_heads + head) * a.page_tokens + slot;
-}
-inline char* page_of(const CacheArgs& a, int64_t page) { return (char*)a.pages[page]; }
-inline float* scales_of(const CacheArgs& a, char* page) {
-  return (float*)(page + parts_of(a) * a.kv_heads * a.page_tokens * a.head_dim);
-}
-
-template <class T> constexpr CacheDtype kSame = sizeof(T) == 4 ? CACHE_F32 : CACHE_BF16;
-
-#if POLLUX_SCALAR
-
-template <class S, class D> void convert_row(const S* src, int64_t n, D* dst) {
-  for (int64_t i = 0; i < n; i++) dst[i] = from_float<D>(to_float(src[i]));
-}
-
-template <class D> void scale_bytes(const int8_t* src, int64_t n, float scale, D* dst) {
-  for (int64_t i = 0; i < n; i++) dst[i] = from_float<D>(float(src[i]) * scale);
-}
-
-// A value row becomes a key: times w, turned by the angle whose cosine and sine are the sum of two (block and slot).
-template <class T>
-void turn_row(const T* v, const float* w, const float* cos1, const float* sin1, const float* cos2, const float* sin2, int64_t n,
-              T* k) {
-  const int64_t half = n / 2;
-  for (int64_t i = 0; i < half; i++) {
-    const float c = cos1[i] * cos2[i] - sin1[i] * sin2[i], s = sin1[i] * cos2[i] + cos1[i] * sin2[i];
-    const float x = to_float(v[i]) * w[i], y = to_float(v[i + half]) * w[i + half];
-    k[i] = from_float<T>(x * c - y * s);
-    k[i + half] = from_float<T>(y * c + x * s);
-  }
-}
-
-void add_scaled(float* sum, const float* x, float factor, int64_t n) {
-  for (int64_t i = 0; i < n; i++) sum[i] += x[i] * factor;
-}
-
-#else
-
-template <class S, class D> void convert_row(const S* src, int64_t n, D* dst) {
-  for_lanes(n, [&](int64_t i, int lanes) { write(dst + i, read(src + i, lanes), lanes); });
-}
-
-inline vf load_bytes(const int8_t* p) {
-#if POLLUX_AVX512
-  return (vf)_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i*)p)));
-#elif defined(__AVX2__)
-  return (vf)_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)p)));
-#else
-  vf v;
-  for (int i = 0; i < kLanes; i++) v[i] = float(p[i]);
-  return v;
-#endif
-}
-
-template <class D> void scale_bytes(const int8_t* src, int64_t n, float scale, D* dst) {
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) store(dst + i, load_bytes(src + i) * scale);
-  for (; i < n; i++) dst[i] = from_float<D>(float(src[i]) * scale);
-}
-
-template <class T>
-void turn_row(const T* v, const float* w, const float* cos1, const float* sin1, const float* cos2, const float* sin2, int64_t n,
-              T* k) {
-  const int64_t half = n / 2;
-  for_lanes(half, [&](int64_t i, int lanes) {
-    const vf c1 = read(cos1 + i, lanes), s1 = read(sin1 + i, lanes), c2 = read(cos2 + i, lanes), s2 = read(sin2 + i, lanes);
-    const vf c = c1 * c2 - s1 * s2, s = s1 * c2 + c1 * s2;
-    const vf x = read(v + i, lanes) * read(w + i, lanes), y = read(v + i + half, lanes) * read(w + i + half, lanes);
-    write(k + i, x * c - y * s, lanes);
-    write(k + i + half, y * c + x * s, lanes);
-  });
-}
-
-void add_scaled(float* sum, const float* x, float factor, int64_t n) {
-  for (int64_t i = 0; i < n; i += kLanes) store(sum + i, load(sum + i) + load(x + i) * factor);
-}
-
-#endif
-
-// ---- writing --------------------------------------------------------------------------------------
-
-template <class S> void write_bytes(const S* src, int64_t n, int8_t* dst, float* scale) {
-  float largest = 0;
-  for (int64_t i = 0; i < n; i++) {
-    const float x = fabsf(to_float(src[i]));
-    largest = x > largest ? x : largest;
-  }
-  *scale = largest / 127;
-  const float inverse = largest > 0 ? 127 / largest : 0;
-  for (int64_t i = 0; i < n; i++) dst[i] = int8_t(nearbyintf(to_float(src[i]) * inverse));
-}
-
-void write_part(const CacheArgs& a, View x, int64_t part, int64_t row, int64_t token) {
-  const int64_t c = a.head_dim, slot = token % a.page_tokens;
-  char* page = page_of(a, token / a.page_tokens);
-  POLLUX_DISPATCH(x.dtype, S, {
-    for (int64_t head = 0; head < a.kv_heads; head++) {
-      const S* src = (const S*)x.data + (row * a.kv_heads + head) * c;
-      const int64_t at = row_number(a, part, head, slot);
-      if (a.dtype == CACHE_INT8)
-        write_bytes(src, c, (int8_t*)page + at * c, scales_of(a, page) + at);
-      else if (a.dtype == CACHE_BF16)
-        convert_row(src, c, (bf16*)page + at * c);
-      else
-        convert_row(src, c, (float*)page + at * c);
-    }
-  });
-}
-
-// ---- reading a block ------------------------------------------------------------------------------
 
 // Scratch of one task.
 template <class T> struct Scratch {
@@ -174,26 +55,6 @@ template <class T> struct Scratch {
   }
 };
 
-// Rows of n tokens from token j0 on (the first of a page) as T: in place where they are so in one page, else in `staged`.
-template <class T> const T* read_rows(const CacheArgs& a, int64_t part, int64_t head, int64_t j0, int64_t n, T* staged) {
-  const int64_t c = a.head_dim, first = row_number(a, part, head, 0);
-  if (a.dtype == kSame<T> && n <= a.page_tokens) return (const T*)page_of(a, j0 / a.page_tokens) + first * c;
-  for (int64_t t = 0; t < n; t += a.page_tokens) {
-    const int64_t count = least(a.page_tokens, n - t);
-    char* page = page_of(a, (j0 + t) / a.page_tokens);
-    T* dst = staged + t * c;
-    if (a.dtype == CACHE_INT8) {
-      const float* scales = scales_of(a, page) + first;
-      for (int64_t r = 0; r < count; r++) scale_bytes((const int8_t*)page + (first + r) * c, c, scales[r], dst + r * c);
-    } else if (a.dtype == CACHE_BF16) {
-      convert_row((const bf16*)page + first * c, count * c, dst);
-    } else {
-      convert_row((const float*)page + first * c, count * c, dst);
-    }
-  }
-  return staged;
-}
-
 // Packs keys and values of tokens j0 .. j0+n (j0 a multiple of the page) of one head.
 template <class T> void load_block(const CacheArgs& a, const float* w, int64_t head, int64_t j0, int64_t n, Scratch<T>& x) {
   const int64_t c = a.head_dim, half = c / 2;
@@ -209,67 +70,6 @@ template <class T> void load_block(const CacheArgs& a, const float* w, int64_t h
     k = read_rows<T>(a, 0, head, j0, n, x.k_rows);
   }
   pack_bt<T, T>(k, c, c, n, x.keys);
-}
-
-// ---- attention ------------------------------------------------------------------------------------
-
-// One sequence of the batch, and how its work is cut. Places of keys count from the segment that its first page lies in.
-struct Sequence {
-  CacheArgs cache;             // its own pages and angles
-  const int32_t *first, *last; // [time]
-  int64_t row, time, shift;    // its rows of q and o begin at `row`
-  int64_t positions;           // queries of a task (times the query heads of a key head: its rows)
-  int64_t row_tasks;           // tasks without splits
-  int64_t begin, end;          // segments that any query sees
-  int64_t splits, split_segments;
-  int64_t task, part;          // its first task, and its first row of what segments leave
-  int64_t segments() const { return end - begin; }
-};
-
-// The sequence's part of tables that hold those of all.
-CacheArgs cache_of(const CacheArgs& a, const CacheBatch& batch, int64_t s) {
-  CacheArgs own = a;
-  const int64_t page = batch.page_starts[s];
-  own.pages += page;
-  if (a.values_only) {
-    own.page_cos += page * a.head_dim / 2;
-    own.page_sin += page * a.head_dim / 2;
-  }
-  return own;
-}
-
-Sequence sequence_of(const CacheArgs& a, const CacheBatch& batch, const CacheQuery& q, int64_t s, int64_t most_parts) {
-  Sequence x;
-  x.cache = cache_of(a, batch, s);
-  x.row = batch.row_starts[s];
-  x.time = batch.row_starts[s + 1] - x.row;
-  x.first = q.first + x.row;
-  x.last = q.last + x.row;
-  x.shift = q.origins[s] % kSegment;
-  const int64_t group = q.heads / a.kv_heads;
-  x.positions = most(1, kTaskRows / group);
-  x.row_tasks = a.kv_heads * divide_up(x.time, x.positions);
-  x.splits = x.split_segments = x.begin = x.end = 0;
-  if (x.time == 0) return x;
-  x.begin = (most(x.first[0], 0) + x.shift) / kSegment;
-  x.end = most(divide_up(most(int64_t(x.last[x.time - 1]) + 1, 0) + x.shift, kSegment), x.begin + 1);
-  const int64_t part = x.row_tasks * least(x.positions, x.time) * group * float_ld(a.head_dim);
-  const int64_t wanted =
-      part * x.segments() > most_parts ? 1 : least(divide_up(kEnoughTasks, x.row_tasks * batch.sequences), x.segments());
-  x.split_segments = divide_up(x.segments(), wanted);
-  x.splits = divide_up(x.segments(), x.split_segments);
-  return x;
-}
-
-// The rows of a task: queries [i0, i1) of the query heads of one key/value head.
-struct TaskRows {
-  int64_t kv_head, i0, i1, count;
-};
-
-// Where a row of a task is among the rows [R * H] of q and o.
-inline int64_t place_of(const Sequence& s, const CacheQuery& q, const TaskRows& rows, int64_t r) {
-  const int64_t group = q.heads / s.cache.kv_heads;
-  return (s.row + rows.i0 + r / group) * q.heads + rows.kv_head * group + r % group;
 }
 
 template <class T> void take_queries(const Sequence& s, const CacheQuery& q, const TaskRows& rows, Scratch<T>& x) {
@@ -338,22 +138,6 @@ void finish_row(float* sums, float total, int64_t n, MutView o, int64_t row) {
   if (!(total > 0) && total == total) memset(sums, 0, size_t(n) * sizeof(float));
   const float factor = total > 0 || total != total ? 1 / total : 1.0f;
   POLLUX_DISPATCH(o.dtype, D, write_row(sums, n, factor, (D*)o.data + row * n));
-}
-
-TaskRows rows_of(const Sequence& s, const CacheQuery& q, int64_t row_task) {
-  const int64_t blocks = divide_up(s.time, s.positions);
-  const int64_t i0 = row_task % blocks * s.positions, i1 = least(i0 + s.positions, s.time);
-  return {row_task / blocks, i0, i1, (i1 - i0) * (q.heads / s.cache.kv_heads)};
-}
-
-// The last sequence whose first task (or, of the merge, first row task) is not behind `task`.
-template <class First> int64_t find_sequence(int64_t count, int64_t task, const First& first) {
-  int64_t low = 0, high = count;
-  while (high - low > 1) {
-    const int64_t middle = (low + high) / 2;
-    (first(middle) <= task ? low : high) = middle;
-  }
-  return low;
 }
 
 template <class T> void run(const CacheArgs& a, const CacheBatch& batch, const CacheQuery& q, MutView o) {
