@@ -4,6 +4,9 @@ export { MediaByteTokenizer } from './mediaTokenizer.ts'
 export { engineDeath, type Script, ScriptedEngine, type ScriptedEngineOptions } from './scriptedEngine.ts'
 export { chatTokenizer } from './chatTokenizer.ts'
 
+// ---- engines ----
+export { engineBench, type EngineBench } from './engineBench.ts'
+
 // ---- files ----
 export { tempFolder } from './tempFolder.ts'
 export type { TempFolder } from './tempFolder.ts'

@@ -1,27 +1,12 @@
 // The engine against the plain model: every text must be the one that `generatePlainly` writes alone, whatever is asked of
 // the engine beside it. In f32 on a tiny model, so that the whole text is compared, not its likelihood.
-import { afterEach, describe, expect, test } from 'vitest'
-import { Decoder, parseConfig, preset } from '../../model/index.ts'
+import { describe, expect, test } from 'vitest'
+import { engineBench } from '../../testing/index.ts'
 import { Rng } from '../../util/index.ts'
-import type { Engine, EngineEvent, EngineRequest } from '../engineTypes.ts'
+import type { EngineEvent, EngineRequest } from '../engineTypes.ts'
 import { generatePlainly, lastLogits } from '../generate.ts'
-import { createEngine } from './engine.ts'
-import type { EngineOptions } from './options.ts'
 
-const config = parseConfig({ ...preset('micro').config, max_position_embeddings: 1024 })
-const model = new Decoder(config).initialise(new Rng(1))
-const ids = (count: number, salt = 37): Int32Array =>
-  Int32Array.from({ length: count }, (_, i) => (i * salt + ((i * i) % 7) + salt) % config.vocab_size)
-
-const engines: Engine[] = []
-function newEngine(options: EngineOptions = {}): Engine {
-  const engine = createEngine(model, { compute: 'f32', cacheBytes: 2 ** 24, ...options })
-  engines.push(engine)
-  return engine
-}
-afterEach(async () => {
-  for (const engine of engines.splice(0)) await engine.close()
-})
+const { model, ids, newEngine } = engineBench()
 
 async function alone(prompt: Int32Array, maxTokens: number): Promise<number[]> {
   const drawn: number[] = []

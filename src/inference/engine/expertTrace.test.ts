@@ -1,29 +1,16 @@
 // Who read which token, as the engine tells it, against one plain pass over the whole text: however the prompt was cut, what was
 // served beside it, guessed ahead, found in the cache, or read again for want of pages.
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Decoder, parseConfig, preset } from '../../model/index.ts'
+import { engineBench } from '../../testing/index.ts'
 import { memoryScope } from '../../tensor/index.ts'
 import { Rng } from '../../util/index.ts'
 import type { Engine, EngineEvent, EngineRequest } from '../engineTypes.ts'
 import { createEngine } from './engine.ts'
-import type { EngineOptions } from './options.ts'
 import { startEngine } from './startEngine.ts'
 
-const config = parseConfig({ ...preset('micro').config, num_experts: 16, max_position_embeddings: 1024 })
-const model = new Decoder(config).initialise(new Rng(1))
+const { config, model, ids, newEngine, closeLater } = engineBench({ num_experts: 16 })
 const [layers, topK] = [config.num_hidden_layers, config.top_k_experts]
-const ids = (count: number, salt = 37): Int32Array =>
-  Int32Array.from({ length: count }, (_, i) => (i * salt + ((i * i) % 7) + salt) % config.vocab_size)
-
-const engines: Engine[] = []
-function newEngine(options: EngineOptions = {}): Engine {
-  const engine = createEngine(model, { compute: 'f32', cacheBytes: 2 ** 24, ...options })
-  engines.push(engine)
-  return engine
-}
-afterEach(async () => {
-  for (const engine of engines.splice(0)) await engine.close()
-})
 
 interface Trace {
   from: number
@@ -140,8 +127,7 @@ describe('experts of the tokens', () => {
   })
 
   test('cross the thread of an engine, with the shape of the model', async () => {
-    const engine = await startEngine({ config, seed: 1, options: { compute: 'f32' } })
-    engines.push(engine)
+    const engine = closeLater(await startEngine({ config, seed: 1, options: { compute: 'f32' } }))
     expectPlain(await trace(engine, request(ids(40), 5)), 44)
     expect(engine.experts).toEqual({ layers: [...Array(layers).keys()], count: 16, topK })
     expect(newEngine().experts).toEqual(engine.experts)
@@ -149,8 +135,7 @@ describe('experts of the tokens', () => {
 
   test('are none in a dense model', async () => {
     const dense = parseConfig({ ...preset('micro').config, enable_moe_block: false, num_experts: 0, top_k_experts: 0 })
-    const engine = createEngine(new Decoder(dense).initialise(new Rng(1)), { compute: 'f32' })
-    engines.push(engine)
+    const engine = closeLater(createEngine(new Decoder(dense).initialise(new Rng(1)), { compute: 'f32' }))
     expect(engine.experts).toBe(null)
   })
 })
