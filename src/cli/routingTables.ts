@@ -1,6 +1,6 @@
 // The tables of `pollux routing`, and the same as objects (--json).
 import type { ExpertToken, RoutingAnalysis } from '../evals/index.ts'
-import type { RoutingRecordStep } from '../train/index.ts'
+import { maxViolation, type RoutingRecordStep, totalLoad } from '../train/index.ts'
 import type { Tokenizer } from '../tokenizer/index.ts'
 import { count, decimals, percent } from './format.ts'
 import { printJson } from './json.ts'
@@ -60,15 +60,19 @@ function printTraining({ record, run }: RoutingReport, terminal: Terminal): void
   if (record.length === 0) return
   const last = record.slice(-lastSteps)
   terminal.line(
-    `\n  ${terminal.paint('bold', 'training')}, means of the last ${last.length} of ${count(record.length)} steps`,
+    `\n  ${terminal.paint('bold', 'training')}, means of the last ${last.length} of ${count(record.length)} steps; together: MaxVio of their summed loads`,
   )
   terminal.line(
-    terminal.paint('dim', `  ${header('layer', ['MaxVio', 'entropy', 'of a row', 'margin', 'dead', 'dropped'])}`),
+    terminal.paint(
+      'dim',
+      `  ${header('layer', ['MaxVio', 'together', 'entropy', 'of a row', 'margin', 'dead', 'dropped'])}`,
+    ),
   )
   record[0].layers.forEach((_, layer) => {
     const mean = (of: 'maxVio' | 'entropy' | 'rowEntropy' | 'margin' | 'dropped'): number =>
       last.reduce((sum, step) => sum + step.layers[layer][of], 0) / last.length
-    const cells = [decimals(mean('maxVio'), 2), decimals(mean('entropy'), 2), decimals(mean('rowEntropy'), 2)]
+    const cells = [decimals(mean('maxVio'), 2), decimals(maxViolation(totalLoad(last, layer)), 3)]
+    cells.push(decimals(mean('entropy'), 2), decimals(mean('rowEntropy'), 2))
     cells.push(decimals(mean('margin'), 3), count(last.at(-1)!.layers[layer].dead), count(mean('dropped')))
     terminal.line(`  ${header(String(layer), cells)}`)
   })
@@ -197,8 +201,10 @@ export function printRoutingJson({ run, from, analysis, record, tokenizer, page 
   printJson({ event: 'done', run: run.name, from, ...rest, alerts: alertsOf(record), report: page })
 }
 
-/** The last recorded step of a layer. */
+/** The last recorded step of a layer, and MaxVio of the last steps together. */
 function trainingOf(record: readonly RoutingRecordStep[], layer: number) {
   const last = record.at(-1)
-  return last === undefined ? null : { step: last.step, ...last.layers[layer] }
+  if (last === undefined) return null
+  const together = maxViolation(totalLoad(record.slice(-lastSteps), layer))
+  return { step: last.step, ...last.layers[layer], maxVioTogether: together }
 }

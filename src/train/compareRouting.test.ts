@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { summariseRouting } from './compareRouting.ts'
+import { summariseRouting, totalLoad } from './compareRouting.ts'
 import type { RoutingRecordStep } from './routingRecord.ts'
 
 const known = { maxVio: 0, dead: 0, entropy: 1, rowEntropy: 1, margin: 0 }
@@ -18,6 +18,10 @@ test('the last fifth of the steps counts, loads summed over it', () => {
   const shares = [30, 30, 20].map((tokens) => tokens / 80)
   expect(summary.entropy).toBeCloseTo(-shares.reduce((sum, p) => sum + p * Math.log(p), 0) / Math.log(4), 12)
   expect(summary.dropped).toBeCloseTo(0.05, 12)
+})
+
+test('loads of steps that are uneven in turn are even together', () => {
+  expect(totalLoad([step(1, [20, 10, 0, 10]), step(2, [0, 10, 20, 10])], 0)).toEqual([20, 20, 20, 20])
 })
 
 test('even loads have full entropy and no violation; without experts there is nothing to say', () => {
