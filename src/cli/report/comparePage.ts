@@ -217,7 +217,7 @@ function methodSection({ verdicts }: ComparePage): Html {
       ${
         byShorter
           ? `Tokens to the dense loss are read from final losses of sparse trainings of several lengths, each a whole schedule
-           with its own warm-up and decay: an end is compared with an end.`
+           that ends in its own decay: an end is compared with an end.`
           : `Tokens to the dense loss are read from the sparse model's own curve, whose learning rate has not decayed yet while
            the dense loss is that of a decayed end: the ratio is too large rather than too small.`
       }
