@@ -81,13 +81,21 @@ template <class T> void take_queries(const Sequence& s, const CacheQuery& q, con
   pack_a<T>(q.q, 0, c, x.index, rows.count, c, x.q, x.q_ld);
 }
 
-void add_row(float* sum, const float* x, int64_t n) {
 #if POLLUX_SCALAR
+void add_row(float* sum, const float* x, int64_t n) {
   for (int64_t i = 0; i < n; i++) sum[i] += x[i];
-#else
-  for (int64_t i = 0; i < n; i += kLanes) store(sum + i, load(sum + i) + load(x + i));
-#endif
 }
+void add_scaled(float* sum, const float* x, float factor, int64_t n) {
+  for (int64_t i = 0; i < n; i++) sum[i] += x[i] * factor;
+}
+#else
+void add_row(float* sum, const float* x, int64_t n) {
+  for (int64_t i = 0; i < n; i += kLanes) store(sum + i, load(sum + i) + load(x + i));
+}
+void add_scaled(float* sum, const float* x, float factor, int64_t n) {
+  for (int64_t i = 0; i < n; i += kLanes) store(sum + i, load(sum + i) + load(x + i) * factor);
+}
+#endif
 
 // The keys of one segment: leaves sums in x.o and x.state.
 template <class T>

@@ -39,10 +39,6 @@ static inline void turn_row(const T* v, const float* w, const float* cos1, const
   }
 }
 
-static inline void add_scaled(float* sum, const float* x, float factor, int64_t n) {
-  for (int64_t i = 0; i < n; i++) sum[i] += x[i] * factor;
-}
-
 #else
 
 template <class S, class D> static inline void convert_row(const S* src, int64_t n, D* dst) {
@@ -78,10 +74,6 @@ static inline void turn_row(const T* v, const float* w, const float* cos1, const
     write(k + i, x * c - y * s, lanes);
     write(k + i + half, y * c + x * s, lanes);
   });
-}
-
-static inline void add_scaled(float* sum, const float* x, float factor, int64_t n) {
-  for (int64_t i = 0; i < n; i += kLanes) store(sum + i, load(sum + i) + load(x + i) * factor);
 }
 
 #endif
