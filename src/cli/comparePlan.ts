@@ -13,7 +13,7 @@ import {
 } from '../model/index.ts'
 import { type Variant, variantsOf } from '../train/index.ts'
 import type { Comparison, CompareRequest } from './compareRequest.ts'
-import { hasTrunk, sharedWarmup, stepsBeforeDecay } from './compareTrunk.ts'
+import { hasTrunk, sharedWarmup, stepsInCommon } from './compareTrunk.ts'
 import { count, duration, percent, short } from './format.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -95,8 +95,8 @@ export function shorterLengths({ request, config }: Pick<Comparison, 'request' |
 } {
   const lengths = request.horizons.map((share): ShorterLength => {
     const steps = Math.max(1, Math.round(share * request.steps))
-    if (steps >= request.steps || !hasTrunk(config)) return { steps, shared: 0 }
-    return { steps, warmup: sharedWarmup(steps, request.steps), shared: stepsBeforeDecay(steps) }
+    const shared = steps < request.steps && hasTrunk(config) ? stepsInCommon(steps, request.steps) : 0
+    return shared === 0 ? { steps, shared } : { steps, shared, warmup: sharedWarmup(steps, request.steps) }
   })
   return { lengths, states: lengths.map(({ shared }) => shared).filter((step) => step > 0) }
 }

@@ -113,7 +113,8 @@ export async function runTrial(
   const metricsPath = join(folder, 'metrics.jsonl')
   const { trunk } = spec
   const begun = existsSync(join(checkpoint, 'training_state.json'))
-  const resume = begun || (trunk !== undefined && branchFrom(trialFolder(trunk.spec, setting), trunk.step, folder))
+  const resume =
+    begun || (trunk !== undefined && (await branchFrom(trialFolder(trunk.spec, setting), trunk.step, folder)))
   const summary = await trainModel({
     config: spec.config,
     training: {
@@ -139,8 +140,8 @@ export async function runTrial(
     resume,
     signal,
     saveAt: spec.states,
-    onCheckpoint: (_, step) => {
-      if (spec.states?.includes(step)) keepState(folder, step)
+    onCheckpoint: async (_, step) => {
+      if (spec.states?.includes(step)) await keepState(folder, step)
     },
     onStart: ({ resumedFromStep }) => truncateMetrics(metricsPath, resumedFromStep),
     onStep(metrics) {

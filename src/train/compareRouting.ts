@@ -28,7 +28,10 @@ export function summariseRouting(steps: readonly RoutingRecordStep[], pairsPerSt
   }
 }
 
-/** What each expert of a layer got in all of these steps; there must be one. Single steps are less even: neighbouring tokens are alike. */
+/**
+ * What each expert of a layer got in all of these steps, of which there must be one. Single steps are less even: neighbouring
+ * tokens are alike.
+ */
 export function totalLoad(steps: readonly RoutingRecordStep[], layer: number): number[] {
   return steps[0].layers[layer].load.map((_, expert) =>
     steps.reduce((sum, step) => sum + step.layers[layer].load[expert], 0),
